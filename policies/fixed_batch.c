@@ -27,12 +27,6 @@ struct space { /* one address space */
 	u64 last_add_ns;
 };
 
-static void post(struct policy_run *run, struct dead_list list)
-{
-	if (list.head)
-		plat_call_rcu(run, &list.head->rcu, dead_free_chain, list.count);
-}
-
 static void drain(struct policy_run *run, struct space *space)
 {
 	struct dead_list list;
@@ -40,7 +34,7 @@ static void drain(struct policy_run *run, struct space *space)
 	plat_lock(run, &space->lock);
 	list = dead_list_take(&space->list);
 	plat_unlock(run, &space->lock);
-	post(run, list);
+	dead_list_post(run, list);
 }
 
 static u64 idle_timeout_ns(struct policy_run *run)
@@ -62,7 +56,7 @@ static void work_func(struct policy_run *run, struct plat_work *work)
 	else if (space->list.head)
 		plat_work_queue(run, work, due - now);
 	plat_unlock(run, &space->lock);
-	post(run, list);
+	dead_list_post(run, list);
 }
 
 static void mm_start(struct policy_run *run, void *mm)
@@ -99,7 +93,7 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 	plat_unlock(run, &space->lock);
 
 	if (full.head)
-		post(run, full);
+		dead_list_post(run, full);
 	else if (first && timeout)
 		plat_work_queue(run, &space->work, timeout);
 }

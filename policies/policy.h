@@ -143,13 +143,15 @@ void *plat_alloc(struct policy_run *run, size_t bytes);
 void plat_release(struct policy_run *run, void *memory, size_t bytes);
 
 /* Deferred work. Queueing work that is pending leaves its expiry as it is and returns
- * false. Cancelling waits for a run in progress; not under a lock that the work takes. */
+ * false. Cancelling waits for a run in progress, and work that queues itself again does not
+ * escape it; not under a lock that the work takes. */
 void plat_work_init(struct policy_run *run, struct plat_work *work,
 		    void (*func)(struct policy_run *, struct plat_work *));
 bool plat_work_queue(struct policy_run *run, struct plat_work *work, u64 delay_ns);
 void plat_work_cancel(struct policy_run *run, struct plat_work *work);
 
-/* At most one shrinker per policy, from start(). `shrinker` must outlive the run. */
+/* At most one shrinker per policy, from start(); the platform takes it out before stop().
+ * `shrinker` must outlive the run. */
 void plat_shrinker_register(struct policy_run *run, const struct plat_shrinker *shrinker);
 
 /*
@@ -266,6 +268,19 @@ static inline struct dead_list dead_list_take(struct dead_list *list)
 	return taken;
 }
 
+/* Put `list` behind `to`. */
+static inline void dead_list_join(struct dead_list *to, struct dead_list list)
+{
+	if (!list.head)
+		return;
+	if (to->tail)
+		to->tail->next = list.head;
+	else
+		to->head = list.head;
+	to->tail = list.tail;
+	to->count += list.count;
+}
+
 static inline struct dead_object *dead_list_pop(struct policy_run *run, struct dead_list *list)
 {
 	struct dead_object *object = list->head;
@@ -298,6 +313,13 @@ static inline void dead_free_chain(struct policy_run *run, struct plat_rcu_head 
 		plat_free(run, object, DEAD_READY);
 		object = next;
 	}
+}
+
+/* One call_rcu() for the list, if there is anything on it. */
+static inline void dead_list_post(struct policy_run *run, struct dead_list list)
+{
+	if (list.head)
+		plat_call_rcu(run, &list.head->rcu, dead_free_chain, list.count);
 }
 
 /* Free a chain through ->next in arrays of up to `bulk` (1 .. DEAD_BULK_MAX) objects. */
