@@ -1,0 +1,64 @@
+# make launch   set everything up, then run the default study
+# make test     set everything up, then run the whole test suite
+# make build    after an edit of C files
+# make lint     style, types, import floors
+# make werror   C with -Wall -Wextra -Werror
+# make sanitize the simulator's tests with address and undefined-behaviour checks
+#
+# ARGS="..." is handed on: make test ARGS="-k machine"; make launch ARGS="--dry-run".
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --no-build-isolation
+C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch])
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: launch test build lint werror sanitize clean
+.DELETE_ON_ERROR:
+
+launch: $(VENV)/built
+	$(BIN)/python -m sweep launch $(ARGS)
+
+test: $(VENV)/built $(VENV)/test
+	$(BIN)/python -m pytest $(ARGS)
+
+$(VENV)/made: tools/venv
+	tools/venv $(VENV)
+	touch $@
+
+$(VENV)/requirements: pyproject.toml | $(VENV)/made
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/built: CMakeLists.txt $(C) $(VENV)/requirements
+	$(PIP) --no-deps --editable .
+	touch $@
+
+$(VENV)/test $(VENV)/dev: pyproject.toml | $(VENV)/requirements
+	$(PIP) --editable '.[$(@F)]'
+	touch $@
+
+build: | $(VENV)/requirements
+	$(PIP) --no-deps --editable .
+	touch $(VENV)/built
+
+lint: $(VENV)/built $(VENV)/test $(VENV)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run --Werror $(C)
+
+werror: | $(VENV)/made
+	cmake -S . -B build/werror -G Ninja -DSWEEP_WERROR=ON
+	cmake --build build/werror
+
+sanitize: $(VENV)/built $(VENV)/test
+	cmake -S . -B build/sanitize -G Ninja -DSWEEP_SANITIZE=address,undefined
+	cmake --build build/sanitize
+	SWEEP_ENGINE=$(CURDIR)/build/sanitize/_engine.so ASAN_OPTIONS=detect_leaks=0 \
+	LD_PRELOAD="$$($(or $(CC),cc) -print-file-name=libasan.so) $$($(or $(CC),cc) -print-file-name=libubsan.so)" \
+	$(BIN)/python -m pytest tests/sweep/backends/simulator $(ARGS)
+
+clean:
+	rm -rf build $(VENV)
