@@ -37,7 +37,7 @@ static struct dead_list take_if_due(struct policy_run *run, struct space *space,
 {
 	struct dead_list none = { NULL, NULL, 0 };
 
-	if (now <= space->due_ns)
+	if (now <= space->due_ns || !space->list.head)
 		return none;
 	space->due_ns = now + interval_ns(run);
 	return dead_list_take(&space->list);
