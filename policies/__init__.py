@@ -7,7 +7,7 @@ file beside this one; docs/adding-a-policy.md walks through it.
 from typing import Final
 
 from policies.catalogue import catalogue, policy
-from policies.policy import Param, ParamValue, Policy, PolicyError
+from policies.model import Param, ParamValue, Policy, PolicyError
 from policies.presets import Preset, preset, presets
 
 BASELINE: Final = "per_object"

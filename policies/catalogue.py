@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from cffi import FFI
 
-from policies.policy import Param, Policy, unknown
+from policies.model import Param, Policy, unknown
 
 _PACKAGE = "policies"
 _LIBRARY = "_policies.so"
@@ -31,17 +31,21 @@ def _package_file(name: str) -> Path:
     for directory in importlib.import_module(_PACKAGE).__path__:
         if (path := Path(directory) / name).exists():
             return path
-    raise RuntimeError(f"{_PACKAGE}/{name} is missing: build the project first (make build, or pip install .)")
+    raise RuntimeError(
+        f"{_PACKAGE}/{name} is missing: build the project first (make build, or pip install .)"
+    )
 
 
 def _declarations() -> str:
     header = _package_file("policy.h").read_text(encoding="utf-8")
-    contract = re.search(r"^enum policy_param_type \{.*(?=^#define POLICY_NR)", header, re.DOTALL | re.MULTILINE)
+    contract = re.search(
+        r"^enum policy_param_type \{.*(?=^#define POLICY_NR)", header, re.DOTALL | re.MULTILINE
+    )
     assert contract, "policy.h has no parameter table"
     return _TYPEDEFS + re.sub(r"^#.*$", "", contract[0], flags=re.MULTILINE) + _TABLE
 
 
-def _param(ffi: FFI, row: Any) -> Param:
+def _param(ffi: Any, row: Any) -> Param:
     def text(pointer: Any) -> str:
         return str(ffi.string(pointer).decode())
 
@@ -62,7 +66,7 @@ def _param(ffi: FFI, row: Any) -> Param:
     )
 
 
-def _policy(ffi: FFI, row: Any) -> Policy:
+def _policy(ffi: Any, row: Any) -> Policy:
     return Policy(
         name=ffi.string(row.name).decode(),
         origin=ffi.string(row.origin).decode(),
@@ -83,7 +87,9 @@ def catalogue() -> Mapping[str, Policy]:
     ffi.cdef(_declarations())
     library: Any = ffi.dlopen(str(_package_file(_LIBRARY)))
     policies = [_policy(ffi, library.all_policies[index]) for index in range(library.nr_all_policies)]
-    return MappingProxyType({policy.name: policy for policy in sorted(policies, key=lambda policy: policy.name)})
+    return MappingProxyType(
+        {policy.name: policy for policy in sorted(policies, key=lambda policy: policy.name)}
+    )
 
 
 def policy(name: str) -> Policy:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from policies.policy import ParamValue, PolicyError, unknown
+from policies.model import ParamValue, PolicyError, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ _PRESETS = (
         policy="direct_exit",
         params=(("bulk_size", 1),),
         description=(
-            "munmap: one call_rcu() per VMA; exit_mmap() frees each VMA at once. Not modelled: the callback frees "
-            "the separate vma_lock object too, so a VMA takes two slab frees in these kernels."
+            "munmap: one call_rcu() per VMA; exit_mmap() frees each VMA at once. Not modelled: the "
+            "separate vma_lock object, so a VMA takes two slab frees in these kernels."
         ),
     ),
     Preset(
@@ -52,8 +52,8 @@ _PRESETS = (
         policy="typesafe",
         params=(),
         description=(
-            "SLAB_TYPESAFE_BY_RCU with a reference count in the VMA: every VMA is freed at once, only a whole slab "
-            "waits for a grace period. Not modelled: what the reference count costs readers."
+            "SLAB_TYPESAFE_BY_RCU with a reference count in the VMA: every VMA is freed at once, only a "
+            "whole slab waits for a grace period. Not modelled: what the reference count costs readers."
         ),
     ),
     Preset(
@@ -62,10 +62,10 @@ _PRESETS = (
         policy="typesafe",
         params=(),
         description=(
-            "as 6.15: VMAs stayed type-safe when sheaves came, and sheaves for freeing under RCU exclude that, so "
-            "the policy `sheaf` is not what 6.18 does to VMAs. Its per-CPU sheaves of 32 VMAs belong to the "
-            "allocator, on both its sides; no platform of ours models them except a real 6.18 kernel, so "
-            "elsewhere the costs of a free are those of 6.15."
+            "as 6.15: VMAs stayed type-safe when sheaves came, and a type-safe cache has no sheaves for "
+            "freeing under RCU, so the policy `sheaf` is not what 6.18 does to VMAs. The per-CPU sheaves "
+            "of 32 VMAs belong to the allocator. Not modelled: these; except on a real 6.18 kernel, the "
+            "costs of a free are those of 6.15."
         ),
     ),
     Preset(
@@ -74,8 +74,8 @@ _PRESETS = (
         policy="fixed_batch",
         params=(("max", 32), ("idle_timeout_ms", 0)),
         description=(
-            "the groups of RFC 28/28 (LKML, Baghdasaryan, 1 Sep 2022): VM_AREA_FREE_LIST_MAX 32, drained when it "
-            "holds more, so groups of 33. In no release."
+            "the groups of RFC 28/28 (LKML, Baghdasaryan, 1 Sep 2022): VM_AREA_FREE_LIST_MAX 32, drained "
+            "when it holds more, so groups of 33. In no release."
         ),
     ),
     Preset(
@@ -84,8 +84,9 @@ _PRESETS = (
         policy="per_object",
         params=(("hurry", False),),
         description=(
-            "one call_rcu() per VMA in munmap and in exit, as in the series under discussion in January 2023 that "
-            "lost 4.3 % of UnixBench execl. In no release: 6.4, the first with per-VMA locks, frees directly on exit."
+            "one call_rcu() per VMA in munmap and in exit, as in the series under discussion in January "
+            "2023 that lost 4.3 % of UnixBench execl. In no release: 6.4, the first with per-VMA locks, "
+            "frees directly on exit."
         ),
     ),
 )
@@ -111,4 +112,6 @@ def preset(name: str) -> Preset:
     for candidate in _PRESETS:
         if candidate.covers(major, minor):
             return candidate
-    raise PolicyError(f"no preset {name!r}: per-VMA locks came with 6.4, kernels before free VMAs without RCU")
+    raise PolicyError(
+        f"no preset {name!r}: per-VMA locks came with 6.4, kernels before free VMAs without RCU"
+    )

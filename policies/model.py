@@ -11,7 +11,16 @@ from typing import Literal, TypeAlias
 ParamValue: TypeAlias = int | bool | str
 """An integer, a bool, or the word of a choice."""
 
-_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 
 
 class PolicyError(ValueError):
@@ -73,7 +82,7 @@ class Param:
                     return number
         unit = f" {self.unit}" if self.unit and self.type == "int" else ""
         raise PolicyError(
-            f"parameter {self.name!r}: {value!r} is not a value that it takes; expected {self.describe_range()}{unit}"
+            f"parameter {self.name!r} does not take {value!r}; expected {self.describe_range()}{unit}"
         )
 
     def parse(self, text: str) -> ParamValue:
