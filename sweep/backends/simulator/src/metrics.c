@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics.c - what is measured.
+ *
+ * Time integrals are sums of leaving times less entering times, so the order in which changes
+ * arrive does not matter to them. Peaks, series and ages of freed objects need the order of
+ * virtual time: changes that lie behind the horizon wait in a heap until it has passed them.
+ */
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- exact percentiles ---- */
+
+static u32 bucket_of(s64 value)
+{
+	u32 log2;
+
+	if (value < 16)
+		return (u32)max_s64(value, 0);
+	log2 = 63 - (u32)__builtin_clzll((u64)value);
+	return (log2 - 3) * 16 + (u32)((value >> (log2 - 4)) & 15);
+}
+
+void values_add(sim *s, struct values *v, s64 value)
+{
+	if (unlikely(v->nr == v->room))
+		v->at = sim_grow(s, v->at, &v->room, v->nr + 1, sizeof(s64));
+	v->at[v->nr++] = value;
+	v->hist[bucket_of(value)]++;
+	v->sum += value;
+	v->max = max_s64(v->max, value);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	s64 x = *(const s64 *)a, y = *(const s64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Nearest rank: the smallest value that at least percent % of the values do not exceed.
+ * The histogram says in which bucket it lies; only that bucket is sorted. */
+static s64 percentile(sim *s, struct values *v, s64 percent)
+{
+	s64 rank = (v->nr * percent + 99) / 100, below = 0, nr = 0, found;
+	s64 *same;
+	u32 b;
+
+	for (b = 0; below + v->hist[b] < rank; b++)
+		below += v->hist[b];
+	same = sim_zalloc(s, v->hist[b] * sizeof(s64));
+	for (s64 i = 0; i < v->nr; i++)
+		if (bucket_of(v->at[i]) == b)
+			same[nr++] = v->at[i];
+	qsort(same, (size_t)nr, sizeof(s64), by_value);
+	found = same[rank - below - 1];
+	free(same);
+	return found;
+}
+
+static struct sim_distribution describe(sim *s, struct values *v)
+{
+	struct sim_distribution d = { .count = v->nr };
+
+	if (!v->nr)
+		return d;
+	d.mean_ns = (double)v->sum / (double)v->nr / PS_PER_NS;
+	d.p50_ns = (double)percentile(s, v, 50) / PS_PER_NS;
+	d.p99_ns = (double)percentile(s, v, 99) / PS_PER_NS;
+	d.max_ns = (double)v->max / PS_PER_NS;
+	return d;
+}
+
+/* ---- changes in the order of virtual time ---- */
+
+void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
+{
+	struct pending p = { t, n, age, account };
+	s64 room = s->room_pending;
+	s32 i;
+
+	s->pending = sim_grow(s, s->pending, &room, s->nr_pending + 1, sizeof(p));
+	s->room_pending = (s32)room;
+	for (i = s->nr_pending++; i > 0 && t < s->pending[(i - 1) / 2].t; i = (i - 1) / 2)
+		s->pending[i] = s->pending[(i - 1) / 2];
+	s->pending[i] = p;
+}
+
+static struct pending pending_pop(sim *s)
+{
+	struct pending first = s->pending[0], last = s->pending[--s->nr_pending];
+	s32 i = 0;
+
+	for (;;) {
+		s32 child = 2 * i + 1;
+
+		if (child >= s->nr_pending)
+			break;
+		if (child + 1 < s->nr_pending && s->pending[child + 1].t < s->pending[child].t)
+			child++;
+		if (s->pending[child].t >= last.t)
+			break;
+		s->pending[i] = s->pending[child];
+		i = child;
+	}
+	s->pending[i] = last;
+	return first;
+}
+
+static void age_commit(sim *s, s64 age)
+{
+	s->objects_freed++;
+	s->age_sum_ps += age;
+	values_add(s, &s->dead_age, age);
+}
+
+void metrics_flush(sim *s, s64 upto)
+{
+	while (s->nr_pending && s->pending[0].t <= upto) {
+		struct pending p = pending_pop(s);
+
+		metrics_commit(s, (enum account)p.account, p.n);
+		if (p.age >= 0)
+			age_commit(s, p.age);
+	}
+}
+
+/* An object goes back to the allocator at t. */
+void metrics_free(sim *s, enum account account, s64 t, s64 age)
+{
+	s->frees_executed++;
+	s->integral[account] += t;
+	if (s->phase != PHASE_MEASURE)
+		return;
+	if (likely(t <= s->horizon && !s->nr_pending)) {
+		metrics_commit(s, account, -1);
+		age_commit(s, age);
+	} else {
+		metrics_pending(s, t, account, -1, age);
+	}
+}
+
+void metrics_sample(sim *s, s64 t)
+{
+	struct sim_sample *sample;
+
+	s->samples = sim_grow(s, s->samples, &s->room_samples, s->nr_samples + 1, sizeof(*sample));
+	sample = &s->samples[s->nr_samples++];
+	sample->t_ns = t / PS_PER_NS;
+	sample->postponed_bytes = s->count[ACCOUNT_POSTPONED] * s->m.object_bytes;
+	sample->waiting_bytes = s->count[ACCOUNT_WAITING] * s->m.object_bytes;
+	sample->ready_bytes = s->count[ACCOUNT_READY] * s->m.object_bytes;
+	sample->pinned_slab_bytes = s->count[ACCOUNT_PINNED];
+}
+
+/* ---- calls ---- */
+
+void metrics_call(sim *s, const struct task_call *call, s64 end)
+{
+	s64 latency = end - call->start_ps;
+	bool exits = call->call.kind == CALL_EXIT;
+
+	if (exits) {
+		values_add(s, &s->exit_latency, latency);
+		if (call->n)
+			values_add(s, &s->exit_per_object, latency / call->n);
+	} else {
+		values_add(s, &s->munmap_latency, latency);
+	}
+	if (s->req.series_interval_ns) {
+		struct sim_call_record *r;
+
+		s->calls = sim_grow(s, s->calls, &s->room_calls, s->nr_calls + 1, sizeof(*r));
+		r = &s->calls[s->nr_calls++];
+		r->t_ns = call->start_ps / PS_PER_NS;
+		r->latency_ps = latency;
+		r->cpu = call->cpu;
+		r->mm = (int32_t)(call->mm - s->mms);
+		r->n = call->n;
+		r->kind = exits;
+	}
+}
+
+/* ---- the end of the measured span ---- */
+
+static double mean_of(sim *s, enum account a)
+{
+	s128 integral = s->integral[a] + (s128)s->count[a] * s->end_ps;
+
+	return s->end_ps ? (double)integral / (double)s->end_ps : 0;
+}
+
+/* Everything up to end_ps is committed. What is pending lies behind it: for an integral it
+ * counts as happening at the end, for counts and ages as not yet happened. */
+static void cut_at_end(sim *s)
+{
+	metrics_flush(s, s->end_ps);
+	for (s32 i = 0; i < s->nr_pending; i++) {
+		struct pending *p = &s->pending[i];
+
+		s->integral[p->account] += (s128)p->n * p->t;
+		if (p->age >= 0)
+			s->age_sum_ps += max_s64(s->end_ps - (p->t - p->age), 0);
+	}
+	s->nr_pending = 0;
+}
+
+static void censor_dead_objects(sim *s)
+{
+	u32 per = (u32)s->m.objects_per_slab;
+
+	for (u32 i = 0; i < s->nr_slabs; i++)
+		for (u32 j = 0; j < s->slabs[i].virgin; j++) {
+			struct object *o = &s->objects[(size_t)i * per + j];
+
+			if (o->state == OBJECT_DEAD)
+				s->age_sum_ps += max_s64(s->end_ps - o->unlink_ps, 0);
+		}
+}
+
+void metrics_finish(sim *s)
+{
+	struct sim_result *r = &s->r;
+	double bytes = s->m.object_bytes, objects = (double)max_s64(s->objects_unlinked, 1);
+
+	cut_at_end(s);
+	censor_dead_objects(s);
+	for (int a = 0; a < NR_ACCOUNTS; a++)
+		if (s->count[a] < 0)
+			sim_fail(s, "policy '%s' miscounts its objects: %lld in state %d at the end",
+				 s->policy->name, (long long)s->count[a], a);
+	r->duration_ns = s->end_ps / PS_PER_NS;
+	r->exit_latency = describe(s, &s->exit_latency);
+	r->munmap_latency = describe(s, &s->munmap_latency);
+	r->dead_age = describe(s, &s->dead_age);
+	{
+		struct sim_distribution per = describe(s, &s->exit_per_object);
+
+		r->exit_ns_per_object_mean = per.mean_ns;
+		r->exit_ns_per_object_p50 = per.p50_ns;
+		r->exit_ns_per_object_p99 = per.p99_ns;
+		r->exit_ns_per_object_max = per.max_ns;
+	}
+	r->retained_postponed_bytes_mean = mean_of(s, ACCOUNT_POSTPONED) * bytes;
+	r->retained_waiting_bytes_mean = mean_of(s, ACCOUNT_WAITING) * bytes;
+	r->retained_ready_bytes_mean = mean_of(s, ACCOUNT_READY) * bytes;
+	r->overhead_bytes_mean = mean_of(s, ACCOUNT_OVERHEAD);
+	r->retained_bytes_mean = r->retained_postponed_bytes_mean + r->retained_waiting_bytes_mean +
+				 r->retained_ready_bytes_mean + r->overhead_bytes_mean;
+	r->retained_bytes_peak = (double)s->retained_peak;
+	r->pinned_slab_bytes_mean = mean_of(s, ACCOUNT_PINNED);
+	r->pinned_slab_bytes_peak = (double)s->pinned_peak;
+	r->cpu_freeing_ns_per_object = (double)s->cpu_freeing_ps / PS_PER_NS / objects;
+	r->cpu_callback_ns_per_object = (double)s->cpu_callback_ps / PS_PER_NS / objects;
+	r->cpu_ns_per_object = r->cpu_freeing_ns_per_object + r->cpu_callback_ns_per_object;
+	r->max_stall_ns = (double)s->max_stall_ps / PS_PER_NS;
+	r->objects_unlinked = s->objects_unlinked;
+	r->objects_freed = s->objects_freed;
+	r->objects_retained_at_end = s->objects_unlinked - s->objects_freed;
+	r->dead_age_sum_ns = (double)s->age_sum_ps / PS_PER_NS;
+	r->samples = s->samples;
+	r->nr_samples = s->nr_samples;
+	r->calls = s->calls;
+	r->nr_calls = s->nr_calls;
+	s->samples = NULL;
+	s->calls = NULL;
+}
