@@ -85,7 +85,7 @@ bool cblist_next_gp(const struct cblist *l, u64 *gp)
  */
 bool rcu_accelerate(sim *s, struct cblist *l)
 {
-	u64 gp = gp_snap(s);
+	u64 gp = gp_snap(s, max_s64(s->now, l->newest_ps));
 	int to = CB_WAIT;
 
 	if (!l->seg[CB_NEXT].nr)

@@ -21,6 +21,8 @@ void event_add(sim *s, s64 t, enum event_kind kind, u32 index, void *ptr, u64 ar
 		s->events[i] = s->events[(i - 1) / 2];
 	}
 	s->events[i] = e;
+	if (t < s->horizon)
+		s->horizon = t; /* who runs now must not run past it */
 }
 
 struct event event_pop(sim *s)

@@ -16,10 +16,19 @@ s64 timer_expiry(sim *s, s64 t, s64 jiffies)
 	return (jiffies_at(s, t) + 1 + jiffies) * s->jiffy_ps;
 }
 
-/* rcu_seq_snap(): the number of the first grace period that begins from now on. */
-u64 gp_snap(sim *s)
+/* rcu_seq_snap(): the number of the first grace period that begins at t or later. */
+u64 gp_snap(sim *s, s64 t)
 {
-	return s->gp.completed + (s->gp.active ? 2 : 1);
+	bool begun = s->gp.active || (s->gp.starting && t >= s->gp.init_ps);
+
+	return s->gp.completed + (begun ? 2 : 1);
+}
+
+static void start(sim *s, s64 t)
+{
+	s->gp.starting = true;
+	s->gp.init_ps = t + s->m.gp_init_ns * PS_PER_NS;
+	event_add(s, s->gp.init_ps, EVENT_GP_INIT, 0, NULL, 0);
 }
 
 static s64 kthread_delay(sim *s)
@@ -35,9 +44,8 @@ void gp_request(sim *s, u64 gp, s64 t)
 	s->gp.requested = gp;
 	if (s->gp.active || s->gp.starting)
 		return; /* rcu_gp_cleanup() will see it */
-	s->gp.starting = true;
 	s->r.wakeups++;
-	event_add(s, t + kthread_delay(s) + s->m.gp_init_ns * PS_PER_NS, EVENT_GP_INIT, 0, NULL, 0);
+	start(s, t + kthread_delay(s));
 }
 
 static void arm_fqs(sim *s, s64 t, s64 jiffies)
@@ -127,10 +135,8 @@ void gp_end(sim *s, s64 t)
 			if (s->cpus[i].cblist.len)
 				cpu_arm_tick(s, &s->cpus[i], t);
 	task_wake_sleepers(s, t);
-	if (s->gp.requested > done && !s->gp.starting) {
-		s->gp.starting = true;
-		event_add(s, t + s->m.gp_init_ns * PS_PER_NS, EVENT_GP_INIT, 0, NULL, 0);
-	}
+	if (s->gp.requested > done)
+		start(s, t);
 }
 
 /*

@@ -110,6 +110,7 @@ static void enqueue_cblist(sim *s, struct cpu *c, struct plat_rcu_head *head, s6
 {
 	s->now += s->m.call_rcu_nocb_ps;
 	segment_add(&c->cblist.seg[CB_NEXT], head, objects);
+	c->cblist.newest_ps = s->now;
 	c->cblist.len++;
 	s->r.nocb_enqueues++;
 	enqueue_wake(s, c, was_all_done, jiffy);
@@ -123,6 +124,7 @@ static void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *head, s6
 	sim_lock_take(s, &c->bypass_lock);
 	s->now += s->m.call_rcu_bypass_ps;
 	segment_add(&c->bypass, head, objects);
+	c->cblist.newest_ps = s->now;
 	c->cblist.len++;
 	c->lazy_len += lazy;
 	s->r.bypass_enqueues++;

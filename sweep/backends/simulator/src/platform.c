@@ -96,7 +96,7 @@ static u64 cookie(sim *s)
 {
 	if (s->m.gp_constant)
 		return (u64)(s->now + s->m.gp_constant_ns * PS_PER_NS);
-	return gp_snap(s);
+	return gp_snap(s, s->now);
 }
 
 u64 plat_gp_snapshot(struct policy_run *s)

@@ -50,6 +50,8 @@ void cpu_changed(sim *s, struct cpu *c)
 	s32 i = s->tree_size + (s32)(c - s->cpus);
 
 	s->keys[i] = cpu_next_time(s, c);
+	if (c != s->cpu && s->keys[i] < s->horizon)
+		s->horizon = s->keys[i];
 	for (i /= 2; i; i /= 2)
 		s->keys[i] = min_s64(s->keys[2 * i], s->keys[2 * i + 1]);
 }

@@ -88,6 +88,7 @@ struct cblist { /* struct rcu_segcblist */
 	struct cb_segment seg[CB_NR_SEGMENTS];
 	u64 gp[CB_NR_SEGMENTS];
 	s64 len; /* of all segments, and of the bypass list */
+	s64 newest_ps; /* when the last one was posted */
 };
 
 /* ---- kernel threads ---- */
@@ -276,6 +277,7 @@ struct policy_run {
 	struct {
 		bool active, starting, ending, cbovld;
 		u64 completed, requested;
+		s64 init_ps; /* when the next one begins, if starting */
 		s64 start_ps, last_completed_start_ps;
 		s64 start_jiffy;
 		s32 cpus_left, blockers;
@@ -375,7 +377,7 @@ bool rcu_accelerate(sim *s, struct cblist *l);	/* tag NEXT, ask for its grace pe
 bool rcu_advance(sim *s, struct cblist *l);
 
 /* gp.c */
-u64 gp_snap(sim *s);
+u64 gp_snap(sim *s, s64 t);
 void gp_request(sim *s, u64 gp, s64 t);
 void gp_init(sim *s, s64 t);
 void gp_end(sim *s, s64 t);

@@ -43,6 +43,7 @@ void call_rcu_plain(sim *s, struct plat_rcu_head *head, s64 objects)
 		account(s, ACCOUNT_WAITING, s->now, objects);
 	}
 	segment_add(&c->cblist.seg[CB_NEXT], head, objects);
+	c->cblist.newest_ps = s->now;
 	c->cblist.len++;
 	if (!c->tick_armed)
 		cpu_arm_tick(s, c, s->now);
