@@ -32,7 +32,7 @@ static const struct policy_param params[] = {
 	[HOLD] = { "hold_percent", PARAM_INT, 0, 100, false, 12, "% of a grace period",
 		   "post what comes later than this after the CPU's last post", NULL, NULL },
 	[MAX_STALL] = { "max_stall_objects", PARAM_INT, 32, 8192, true, 1024, "objects",
-			   "one callback frees at most this many, and a batch", NULL, NULL },
+			"one callback frees at most this many, and a batch", NULL, NULL },
 	[LAZY_OBJECTS] = { "lazy_objects", PARAM_INT, 1, 65536, true, 256, "objects",
 			   "what RCU_LAZY may keep waiting per CPU; beyond, call_rcu_hurry()", NULL, NULL },
 };
@@ -135,8 +135,8 @@ static bool due(struct policy_run *run, struct cpu *cpu, u64 now)
 {
 	u64 hold_ns = (u64)cpu->gp_ns * (u64)plat_param(run, HOLD) / 100;
 
-	return !cpu->clock || cpu->held.count >= plat_param(run, BATCH) || now >= cpu->last_post_ns + hold_ns ||
-	       now < cpu->pressure_until_ns;
+	return !cpu->clock || cpu->held.count >= plat_param(run, BATCH) ||
+	       now >= cpu->last_post_ns + hold_ns || now < cpu->pressure_until_ns;
 }
 
 static void dispose(struct policy_run *run, struct policy_call *call, struct dead_object *object)

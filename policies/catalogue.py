@@ -23,7 +23,7 @@ _LIBRARY = "_policies.so"
 _TYPESAFE = 1 << 0  # POLICY_TYPESAFE
 _TYPES: tuple[Literal["int", "bool", "choice"], ...] = ("int", "bool", "choice")  # enum policy_param_type
 _TYPEDEFS = "typedef uint32_t u32; typedef uint64_t u64; typedef int64_t s64;"
-_TABLE = "extern const struct policy *const all_policies[]; extern const unsigned nr_all_policies;"
+_TABLE = "extern const struct policy *const all_policies[]; extern unsigned nr_all_policies;"
 
 
 def _package_file(name: str) -> Path:

@@ -27,11 +27,13 @@ static const struct policy_param params[] = {
 	[MAX_AGE] = { "max_age_ms", PARAM_INT, 0, 60000, false, 0, "ms",
 		      "post an object at the latest this long after unlinking; 0: no limit", NULL, NULL },
 	[SEEKS] = { "seeks", PARAM_INT, 0, 8, false, 2, "",
-		    "of the shrinker: cost to recreate an object; 0 proposes half of them at any priority", NULL, NULL },
+		    "of the shrinker: cost to recreate an object; 0 proposes half of them at any priority",
+		    NULL, NULL },
 	[BATCH] = { "batch", PARAM_INT, 1, 1024, true, 128, "objects",
 		    "of the shrinker: objects per scan call; fewer proposed are put off", NULL, NULL },
 	[COOKIES] = { "cookies", PARAM_BOOL, 0, 1, false, 0, "",
-		      "keep grace-period snapshots, and free what has elapsed without posting it", NULL, NULL },
+		      "keep grace-period snapshots, and free what has elapsed without posting it", NULL,
+		      NULL },
 };
 
 #define FREE_BULK 16 /* as the kernel's skb code, and 128 bytes of stack */
@@ -244,7 +246,8 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 
 const struct policy policy_dead_list_shrinker = {
 	.name = "dead_list_shrinker",
-	.origin = "LKML, Baghdasaryan and Hocko, Jan 2023: a list kept for long needs a shrinker; cookies as kvfree_rcu",
+	.origin =
+		"LKML, Baghdasaryan and Hocko, Jan 2023: a list kept for long needs a shrinker; cookies as kvfree_rcu",
 	.summary = "long-lived per-CPU lists, drained by size, age or a shrinker",
 	.params = params,
 	.nr_params = POLICY_NR(params),

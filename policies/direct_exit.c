@@ -16,7 +16,8 @@ enum { BULK_SIZE };
 
 static const struct policy_param params[] = {
 	[BULK_SIZE] = { "bulk_size", PARAM_INT, 1, DEAD_BULK_MAX, true, 1, "objects",
-			"free this many at a time during exit; 1: singly, as Linux 6.4-6.14 does", NULL, NULL },
+			"free this many at a time during exit; 1: singly, as Linux 6.4-6.14 does", NULL,
+			NULL },
 };
 
 static void dispose(struct policy_run *run, struct policy_call *call, struct dead_object *object)
@@ -43,7 +44,8 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 
 const struct policy policy_direct_exit = {
 	.name = "direct_exit",
-	.origin = "Linux 6.4-6.14: remove_vma(vma, unreachable=true) in exit_mmap(), vm_area_free() in munmap",
+	.origin =
+		"Linux 6.4-6.14: remove_vma(vma, unreachable=true) in exit_mmap(), vm_area_free() in munmap",
 	.summary = "exit frees at once without a grace period, munmap posts per object",
 	.params = params,
 	.nr_params = POLICY_NR(params),

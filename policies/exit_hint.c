@@ -12,8 +12,8 @@
 enum { MAX };
 
 static const struct policy_param params[] = {
-	[MAX] = { "max", PARAM_INT, 1, 65536, true, 128, "objects",
-		  "post a group of this many during exit", NULL, NULL },
+	[MAX] = { "max", PARAM_INT, 1, 65536, true, 128, "objects", "post a group of this many during exit",
+		  NULL, NULL },
 };
 
 static void dispose(struct policy_run *run, struct policy_call *call, struct dead_object *object)

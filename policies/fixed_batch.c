@@ -17,10 +17,11 @@ static const struct policy_param params[] = {
 	[MAX] = { "max", PARAM_INT, 1, 4096, true, 32, "objects",
 		  "post the list when it holds more than this", NULL, NULL },
 	[IDLE_TIMEOUT] = { "idle_timeout_ms", PARAM_INT, 0, 10000, false, 0, "ms",
-			   "post a partial group after this long without a new object; 0: never", NULL, NULL },
+			   "post a partial group after this long without a new object; 0: never", NULL,
+			   NULL },
 };
 
-struct space { /* one address space */
+struct space {		       /* one address space */
 	struct plat_work work; /* first, so that work_func() finds its space */
 	struct plat_lock lock;
 	struct dead_list list;

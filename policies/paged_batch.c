@@ -50,8 +50,8 @@ struct queue {
 
 struct cpu;
 
-struct slot {			 /* struct kfree_rcu_cpu_work */
-	struct plat_work free;	 /* first, so that slot_work() finds its slot */
+struct slot {		       /* struct kfree_rcu_cpu_work */
+	struct plat_work free; /* first, so that slot_work() finds its slot */
 	struct plat_rcu_head rcu;
 	struct cpu *cpu;
 	struct queue queue;

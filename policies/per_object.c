@@ -28,7 +28,8 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 
 const struct policy policy_per_object = {
 	.name = "per_object",
-	.origin = "Linux per-VMA locks as first posted: LKML, Baghdasaryan, Sep 2022 - Jan 2023; munmap in 6.4-6.14",
+	.origin =
+		"Linux per-VMA locks as first posted: LKML, Baghdasaryan, Sep 2022 - Jan 2023; munmap in 6.4-6.14",
 	.summary = "one call_rcu() per object",
 	.params = params,
 	.nr_params = POLICY_NR(params),

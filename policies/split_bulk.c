@@ -19,7 +19,8 @@ static const struct policy_param params[] = {
 			   "post a group of this many in munmap; 1: per object", NULL, NULL },
 	[BULK_SIZE] = { "bulk_size", PARAM_INT, 1, DEAD_BULK_MAX, true, 16, "objects",
 			"give this many at a time to kmem_cache_free_bulk()", NULL, NULL },
-	[SORTED] = { "sorted", PARAM_BOOL, 0, 1, false, 0, "", "sort each array by address first", NULL, NULL },
+	[SORTED] = { "sorted", PARAM_BOOL, 0, 1, false, 0, "", "sort each array by address first", NULL,
+		     NULL },
 };
 
 struct space { /* one address space */
@@ -130,7 +131,8 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 
 const struct policy policy_split_bulk = {
 	.name = "split_bulk",
-	.origin = "LKML, per-VMA locks discussion, Jan 2023: one disposal for munmap, another for exit, freed in bulk",
+	.origin =
+		"LKML, per-VMA locks discussion, Jan 2023: one disposal for munmap, another for exit, freed in bulk",
 	.summary = "groups for munmap; exit posts one list and frees it in bulk",
 	.params = params,
 	.nr_params = POLICY_NR(params),

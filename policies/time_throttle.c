@@ -20,7 +20,7 @@ static const struct policy_param params[] = {
 		    "post at the end of the interval even if no further object comes", NULL, NULL },
 };
 
-struct space { /* one address space */
+struct space {		       /* one address space */
 	struct plat_work work; /* first, so that work_func() finds its space */
 	struct plat_lock lock;
 	struct dead_list list;

@@ -20,7 +20,8 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 
 const struct policy policy_typesafe = {
 	.name = "typesafe",
-	.origin = "Linux 6.15: VMA reference counts, vm_area_struct cache made SLAB_TYPESAFE_BY_RCU (Baghdasaryan)",
+	.origin =
+		"Linux 6.15: VMA reference counts, vm_area_struct cache made SLAB_TYPESAFE_BY_RCU (Baghdasaryan)",
 	.summary = "type-stable slab: free at once, readers revalidate",
 	.flags = POLICY_TYPESAFE,
 	.dispose = dispose,

@@ -36,7 +36,8 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 
 const struct policy policy_whole_list = {
 	.name = "whole_list",
-	.origin = "LKML, Hocko, 20 and 23 Jan 2023: queue inside one remove_mt() or exit_mmap(), then one call_rcu()",
+	.origin =
+		"LKML, Hocko, 20 and 23 Jan 2023: queue inside one remove_mt() or exit_mmap(), then one call_rcu()",
 	.summary = "one call_rcu() for all that a munmap or exit call removes",
 	.params = params,
 	.nr_params = POLICY_NR(params),
