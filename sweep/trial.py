@@ -79,11 +79,12 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Time-weighted means of the parts of `retained_bytes`."""
+    """Time-weighted means of the parts of `retained_bytes`, which they sum to."""
 
     postponed: float = 0.0
     waiting: float = 0.0
     ready: float = 0.0
+    policy_memory: float = 0.0  # what the policy allocated for the dead objects' sake
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +167,13 @@ _GROUPS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "exit_ns_per_object": ("ns/object", "exit latency divided by the objects of that teardown"),
         "munmap_latency_ns": ("ns", "the same for calls that free objects with the address space alive"),
-        "retained_bytes": ("bytes", "dead objects that are not yet back in the allocator"),
+        "retained_bytes": (
+            "bytes",
+            "dead objects that are not yet back in the allocator, and the policy's own memory for them",
+        ),
         "retained_split": (
             "bytes",
-            "mean retained bytes by state: postponed, waiting for a grace period, ready",
+            "mean retained bytes by state: postponed, waiting for a grace period, ready; policy's own memory",
         ),
         "pinned_slab_bytes": (
             "bytes",

@@ -20,6 +20,7 @@ def test_the_metric_table_is_the_documented_one() -> None:
         "retained_split.postponed",
         "retained_split.waiting",
         "retained_split.ready",
+        "retained_split.policy_memory",
         "pinned_slab_bytes.mean",
         "pinned_slab_bytes.peak",
         "dead_age_ns.p50",
