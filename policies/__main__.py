@@ -92,13 +92,13 @@ def _show_policy(policy: Policy) -> None:
     if not policy.params:
         console.print("no parameters", highlight=False)
         return
-    table = Table("parameter", "type", "range", "scale", "default", "unit", "meaning")
+    table = Table("parameter", "values", "default", "meaning")
+    table.columns[0].no_wrap = True
     for param in policy.params:
         meaning = param.help + (f" (only with {param.only_with})" if param.only_with else "")
-        scale = ("log" if param.log_scale else "linear") if param.type == "int" else ""
-        table.add_row(
-            param.name, param.type, param.describe_range(), scale, _word(param.default), param.unit, meaning
-        )
+        scale = (" log" if param.log_scale else " linear") if param.type == "int" else ""
+        values = f"{param.type} {param.describe_range()}{scale}"
+        table.add_row(param.name, values, f"{_word(param.default)} {param.unit}", meaning)
     console.print(table)
 
 

@@ -19,7 +19,7 @@ static const struct policy_param params[] = {
 		NULL, NULL },
 	[POST_BATCH] = { "post_batch", PARAM_INT, 0, 4096, false, 0, "objects",
 			 "post a group of this many; 0: the whole call", NULL, NULL },
-	[IDLE_DRAIN] = { "idle_drain_ms", PARAM_INT, 0, 10000, false, 100, "ms",
+	[IDLE_DRAIN] = { "idle_drain_ms", PARAM_INT, 0, 1000, false, 100, "ms",
 			 "free all that is freeable after this long without a call; 0: never", NULL, NULL },
 };
 

@@ -24,7 +24,7 @@ static const struct policy_param params[] = {
 		   "drain a CPU's list when it holds more than this", NULL, NULL },
 	[LOW] = { "low_watermark", PARAM_INT, 0, 90, false, 50, "% of high_watermark",
 		  "drain down to this part of the high watermark", NULL, NULL },
-	[MAX_AGE] = { "max_age_ms", PARAM_INT, 0, 60000, false, 0, "ms",
+	[MAX_AGE] = { "max_age_ms", PARAM_INT, 0, 10000, false, 0, "ms",
 		      "post an object at the latest this long after unlinking; 0: no limit", NULL, NULL },
 	[SEEKS] = { "seeks", PARAM_INT, 0, 8, false, 2, "",
 		    "of the shrinker: cost to recreate an object; 0 proposes half of them at any priority",

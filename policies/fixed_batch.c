@@ -16,7 +16,7 @@ enum { MAX, IDLE_TIMEOUT };
 static const struct policy_param params[] = {
 	[MAX] = { "max", PARAM_INT, 1, 4096, true, 32, "objects",
 		  "post the list when it holds more than this", NULL, NULL },
-	[IDLE_TIMEOUT] = { "idle_timeout_ms", PARAM_INT, 0, 10000, false, 0, "ms",
+	[IDLE_TIMEOUT] = { "idle_timeout_ms", PARAM_INT, 0, 1000, false, 0, "ms",
 			   "post a partial group after this long without a new object; 0: never", NULL,
 			   NULL },
 };

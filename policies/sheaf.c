@@ -18,7 +18,7 @@ enum { CAPACITY, FLUSH };
 
 static const struct policy_param params[] = {
 	[CAPACITY] = { "capacity", PARAM_INT, 8, 496, true, 32, "objects", "objects of a sheaf", NULL, NULL },
-	[FLUSH] = { "flush_ms", PARAM_INT, 0, 60000, false, 0, "ms",
+	[FLUSH] = { "flush_ms", PARAM_INT, 0, 1000, false, 0, "ms",
 		    "post a partial sheaf this long after its first object; 0: never", NULL, NULL },
 };
 
