@@ -250,6 +250,7 @@ static void row_start(sim *s, struct cpu *c)
 	if (gap > c->now && s->gp.active && !cpu_in_user(s, c, gap - 1))
 		c->was_idle = true;
 	s->now = next_row_time(s, c);
+	metrics_flush(s, s->now);
 	c->next_row++;
 	if (s->w.kind[row] == ROW_ALLOC) {
 		struct mm *mm = &s->mms[s->w.mm[row]];
@@ -344,7 +345,7 @@ void cpu_run(sim *s, struct cpu *c)
 				task_run(s, c);
 		}
 		c->now = s->now;
-	} while (c->now < s->horizon && cpu_next_time(s, c) <= c->now);
+	} while (cpu_next_time(s, c) < s->horizon);
 	cpu_changed(s, c);
 }
 

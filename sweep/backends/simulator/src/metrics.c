@@ -33,15 +33,41 @@ void values_add(sim *s, struct values *v, s64 value)
 	v->max = max_s64(v->max, value);
 }
 
-static int by_value(const void *a, const void *b)
+/* The value of that rank, 0 the smallest. Three-way quickselect: many values are equal. */
+static s64 select_rank(s64 *v, s64 nr, s64 rank)
 {
-	s64 x = *(const s64 *)a, y = *(const s64 *)b;
+	for (;;) {
+		s64 a = v[0], b = v[nr / 2], c = v[nr - 1];
+		s64 pivot = max_s64(min_s64(a, b), min_s64(max_s64(a, b), c)); /* the median */
+		s64 less = 0, next = 0, greater = nr;
 
-	return (x > y) - (x < y);
+		while (next < greater) {
+			s64 value = v[next];
+
+			if (value < pivot) {
+				v[next++] = v[less];
+				v[less++] = value;
+			} else if (value > pivot) {
+				v[next] = v[--greater];
+				v[greater] = value;
+			} else {
+				next++;
+			}
+		}
+		if (rank < less) {
+			nr = less;
+		} else if (rank < greater) {
+			return pivot;
+		} else {
+			v += greater;
+			nr -= greater;
+			rank -= greater;
+		}
+	}
 }
 
 /* Nearest rank: the smallest value that at least percent % of the values do not exceed.
- * The histogram says in which bucket it lies; only that bucket is sorted. */
+ * The histogram says in which bucket it lies; only that bucket is searched. */
 static s64 percentile(sim *s, struct values *v, s64 percent)
 {
 	s64 rank = (v->nr * percent + 99) / 100, below = 0, nr = 0, found;
@@ -54,8 +80,7 @@ static s64 percentile(sim *s, struct values *v, s64 percent)
 	for (s64 i = 0; i < v->nr; i++)
 		if (bucket_of(v->at[i]) == b)
 			same[nr++] = v->at[i];
-	qsort(same, (size_t)nr, sizeof(s64), by_value);
-	found = same[rank - below - 1];
+	found = select_rank(same, nr, rank - below - 1);
 	free(same);
 	return found;
 }
