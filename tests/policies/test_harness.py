@@ -13,6 +13,8 @@ import policies
 
 _HARNESS = Path(__file__).parent / "harness"
 _POLICIES = Path(__file__).parents[2] / "policies"
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "adding-a-policy.md"
+_EXAMPLE = "cpu_batch"  # the policy that the document walks through
 _SEEDS = range(4)  # 0: the defaults; the others: random parameters
 _RUN_MS = 150
 _SANITIZERS = ("address,undefined", "thread")
@@ -45,7 +47,9 @@ def _table(names: list[str]) -> str:
 
 
 def _build(directory: Path, sanitizer: str) -> Path:
-    files = sorted(_POLICIES.glob("*.c"))
+    example = directory / f"{_EXAMPLE}.c"
+    example.write_text(re.findall(r"```c\n(.*?)```", _DOCUMENT.read_text(), re.DOTALL)[0])
+    files = [*sorted(_POLICIES.glob("*.c")), example]
     table = directory / "table.c"
     table.write_text(_table([*(file.stem for file in files), *_WRONG]))
     program = directory / "harness"
@@ -69,7 +73,7 @@ def _run(program: Path, name: str, seed: int) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("sanitizer", _SANITIZERS)
-@pytest.mark.parametrize("name", sorted(policies.catalogue()))
+@pytest.mark.parametrize("name", [*policies.catalogue(), _EXAMPLE])
 def test_a_policy_frees_every_object_once_and_in_time(
     programs: dict[str, Path], name: str, sanitizer: str
 ) -> None:
