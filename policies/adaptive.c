@@ -10,9 +10,10 @@
  * holds    the objects of a call in progress; per CPU fewer than `batch` others.
  * posts    at once what finds no callback of its CPU in flight (the clock), a batch that has
  *          reached `batch`, and what comes later than `hold_percent` of the measured grace
- *          period after the last post. A call posts every `max_stall_objects` objects on its way.
- *          So one exit is one list, a slow stream goes per object, and a fast one in groups
- *          that follow its rate.
+ *          period after the last post. So one exit is one list, a slow stream goes per
+ *          object, and a fast one in groups that follow its rate. A large call is cut into
+ *          lists of `max_stall_objects` that it posts together, so that one grace period
+ *          serves them all: at its end, or when it has gone on for a grace period.
  * frees    in bulk, in callbacks. The clock's callback also takes what is still held: freed
  *          at once if the grace period has covered it (its cookie tells), else posted as the
  *          next clock. Hence no timer.
@@ -139,21 +140,56 @@ static bool due(struct policy_run *run, struct cpu *cpu, u64 now)
 	       now >= cpu->last_post_ns + hold_ns || now < cpu->pressure_until_ns;
 }
 
+/* Full lists of a call wait on a stack: call->word is the head of the newest, and each head
+ * holds the one before in rcu.next and the time at which the oldest was full in word. */
+static struct dead_object *newest_full(struct policy_call *call)
+{
+	return (struct dead_object *)(uintptr_t)call->word;
+}
+
+static void post_full(struct policy_run *run, struct policy_call *call, u64 now)
+{
+	struct cpu *cpu = plat_cpu_state(run, plat_cpu(run));
+	struct dead_object *head = newest_full(call);
+
+	call->word = 0;
+	while (head) {
+		struct dead_list list = { head, NULL, (u32)plat_param(run, MAX_STALL) };
+		struct posting posting;
+
+		plat_charge(run, PLAT_COST_WALK, 1);
+		head = (struct dead_object *)head->rcu.next;
+		plat_lock(run, &cpu->lock);
+		posting = prepare(run, cpu, list, now);
+		plat_unlock(run, &cpu->lock);
+		post(run, posting);
+	}
+}
+
+static void stack_full(struct policy_run *run, struct policy_call *call)
+{
+	struct dead_object *before = newest_full(call);
+	struct dead_object *head = dead_list_take(&call->list).head;
+	struct cpu *cpu = plat_cpu_state(run, plat_cpu(run));
+	u64 now = plat_now_ns(run);
+	u64 gp_ns;
+
+	head->rcu.next = (struct plat_rcu_head *)before;
+	head->word = before ? before->word : now;
+	call->word = (u64)(uintptr_t)head;
+
+	plat_lock(run, &cpu->lock);
+	gp_ns = (u64)cpu->gp_ns;
+	plat_unlock(run, &cpu->lock);
+	if (now - head->word > gp_ns)
+		post_full(run, call, now);
+}
+
 static void dispose(struct policy_run *run, struct policy_call *call, struct dead_object *object)
 {
-	struct posting full = { { NULL, NULL, 0 }, false, false };
-	struct cpu *cpu;
-	u64 now;
-
 	dead_list_add(run, &call->list, object);
-	if (call->list.count < plat_param(run, MAX_STALL))
-		return;
-	cpu = plat_cpu_state(run, plat_cpu(run));
-	now = plat_now_ns(run);
-	plat_lock(run, &cpu->lock);
-	full = prepare(run, cpu, dead_list_take(&call->list), now);
-	plat_unlock(run, &cpu->lock);
-	post(run, full);
+	if (call->list.count >= plat_param(run, MAX_STALL))
+		stack_full(run, call);
 }
 
 static void call_end(struct policy_run *run, struct policy_call *call)
@@ -162,10 +198,12 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 	struct cpu *cpu;
 	u64 now;
 
+	now = plat_now_ns(run);
+	if (call->word)
+		post_full(run, call, now);
 	if (!call->list.head)
 		return;
 	cpu = plat_cpu_state(run, plat_cpu(run));
-	now = plat_now_ns(run);
 	plat_lock(run, &cpu->lock);
 	dead_list_join(&cpu->held, dead_list_take(&call->list));
 	if (due(run, cpu, now))
