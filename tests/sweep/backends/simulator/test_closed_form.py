@@ -1,0 +1,114 @@
+"""One teardown under constant grace periods, against formulas worked out by hand.
+
+u unlink, l link, L lock, c call_rcu, b callback, w walk, f free, G grace period, in picoseconds. The
+teardown of n objects begins at T; the span is long enough for everything to be freed in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from sweep.backends.simulator import SimulationResult, simulate
+from tests.sweep.backends.simulator.scenes import MS, Profile, exit_mm, ideal, replay
+
+T_NS, SPAN_NS, BYTES = 3 * MS, 500 * MS, 192
+U, L_, LOCK, C, W, F, G = 500_000, 2_000, 12_000, 25_000, 20_000, 25_000, 4 * MS * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    n: int
+    b: int  # cost of invoking a callback
+
+
+CASES = [Case(n, b) for n in (1, 2, 33, 1000) for b in (8_000, 900_000)]
+
+
+def machine(case: Case) -> Profile:
+    return ideal(grace_ns=G // 1000).with_(
+        unlink_ps=U,
+        link_ps=L_,
+        lock_ps=LOCK,
+        call_rcu_ps=C,
+        callback_ps=case.b,
+        walk_ps=W,
+        free_hook_ps=F - 10_000,
+        object_bytes=BYTES,
+    )
+
+
+def teardown(case: Case, policy: str, **params: int) -> SimulationResult:
+    workload = replay([exit_mm(T_NS, 0, 0, case.n)], duration_ns=SPAN_NS)
+    return simulate(workload, machine(case), policy, params)
+
+
+def mean_bytes(sum_of_ages_ps: int) -> float:
+    return sum_of_ages_ps * BYTES / (SPAN_NS * 1000)
+
+
+def exact(value: float) -> object:
+    return pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_per_object(case: Case) -> None:
+    """Object i is posted at T + i(u+c). Callbacks take k = b+f each: if k <= u+c none ever waits for
+    another, else object i is freed i k after the first was ready."""
+    n, k = case.n, case.b + F
+    m = teardown(case, "per_object").measurement
+    assert m.exit_latency_ns.max == m.exit_latency_ns.mean == exact(n * (U + C) / 1000)
+    assert m.exit_ns_per_object.p99 == exact((U + C) / 1000)
+    late = max(k - (U + C), 0)  # by how much each callback falls behind the one before
+    ready = n * k + late * n * (n - 1) // 2
+    assert m.retained_split.postponed == exact(mean_bytes(n * C))
+    assert m.retained_split.waiting == exact(mean_bytes(n * G))
+    assert m.retained_split.ready == exact(mean_bytes(ready))
+    assert m.retained_bytes.mean == exact(mean_bytes(n * (C + G) + ready))
+    assert m.dead_age_ns.max == exact((C + G + k + late * (n - 1)) / 1000)
+    assert m.retained_bytes.peak == n * BYTES
+    assert m.callbacks == n
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_whole_list(case: Case) -> None:
+    """Object i is unlinked at T + (i-1)(u+l) + u; all are posted at P = T + n(u+l) + c, and object i is
+    freed at P + G + b + i(w+f)."""
+    n, step, free = case.n, U + L_, W + F
+    m = teardown(case, "whole_list").measurement
+    assert m.exit_latency_ns.max == exact((n * step + C) / 1000)
+    assert m.exit_ns_per_object.mean == pytest.approx((n * step + C) / n / 1000, abs=1e-3)  # whole ps
+    triangle = n * (n - 1) // 2
+    assert m.retained_split.postponed == exact(mean_bytes(n * (L_ + C) + triangle * step))
+    assert m.retained_split.waiting == exact(mean_bytes(n * G))
+    assert m.retained_split.ready == exact(mean_bytes(n * (case.b + free) + triangle * free))
+    first = (n - 1) * step + L_ + C + G + case.b + free
+    last = L_ + C + G + case.b + n * free
+    assert m.dead_age_ns.max == exact(max(first, last) / 1000)
+    assert m.retained_bytes.peak == n * BYTES
+    assert m.callbacks == 1
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("batch_max", [1, 32, 1000])
+def test_fixed_batch(case: Case, batch_max: int) -> None:
+    """Each object costs u+L+l; each full group of max+1 costs c; the exit looks at the list once more, and
+    posts what is left."""
+    n = case.n
+    groups, rest = divmod(n, batch_max + 1)
+    m = teardown(case, "fixed_batch", max=batch_max).measurement
+    latency = n * (U + LOCK + L_) + groups * C + LOCK + (C if rest else 0)
+    assert m.exit_latency_ns.max == exact(latency / 1000)
+    assert m.retained_split.waiting == exact(mean_bytes(n * G))
+    assert m.callbacks == groups + bool(rest)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_direct_exit(case: Case) -> None:
+    """An object is dead for as long as its free takes, and the exit pays for it."""
+    m = teardown(case, "direct_exit", bulk_size=1).measurement
+    assert m.exit_latency_ns.max == exact(case.n * (U + F) / 1000)
+    assert m.retained_bytes.mean == m.retained_split.postponed == exact(mean_bytes(case.n * F))
+    assert m.retained_bytes.peak == BYTES
+    assert m.callbacks == 0
