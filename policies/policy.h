@@ -202,9 +202,9 @@ struct dead_list {
 /* One munmap or exit call in progress. Lives on the caller's stack, used by one task. */
 struct policy_call {
 	enum policy_call_kind kind;
-	void *mm;		/* the policy's state of this address space: mm_size bytes */
-	struct dead_list list;	/* the policy's, empty when the call begins */
-	u64 word;		/* the policy's, 0 when the call begins */
+	void *mm;	       /* the policy's state of this address space: mm_size bytes */
+	struct dead_list list; /* the policy's, empty when the call begins */
+	u64 word;	       /* the policy's, 0 when the call begins */
 };
 
 #define POLICY_TYPESAFE (1u << 0) /* the cache is SLAB_TYPESAFE_BY_RCU; readers revalidate */
