@@ -6,7 +6,7 @@
  *          object; a linked list where no page was to be had; `slots` batches in flight.
  * posts    the monitor runs `monitor_delay_ms` after the first object, or one jiffy after a
  *          block's worth is queued. It moves all that is held into a free slot, which takes
- *          one call_rcu(). When all slots are in flight it comes again.
+ *          one call_rcu_hurry(). When all slots are in flight it comes again.
  * frees    with `polling` the monitor first frees blocks whose snapshot has elapsed, without
  *          any callback. A slot's callback queues work, and the work frees in bulk.
  * bounds   the monitor's delay bounds the time of little; nothing bounds the space while all
@@ -198,8 +198,8 @@ static void monitor(struct policy_run *run, struct cpu *cpu)
 	}
 	plat_unlock(run, &cpu->lock);
 
-	if (slot)
-		plat_call_rcu(run, &slot->rcu, slot_ready, nr);
+	if (slot) /* queue_rcu_work() is not lazy */
+		plat_call_rcu_hurry(run, &slot->rcu, slot_ready, nr);
 	free_queue(run, elapsed, DEAD_POSTPONED);
 }
 
