@@ -4,11 +4,11 @@
  *
  * Whoever comes while it is held waits for its end (a lock wait); whoever takes it after
  * another CPU pays for moving the cache line. A taker whose time lies before the interval
- * would have been first: it does not wait.
+ * would have been first: it does not wait. cost_ps is that of taking and releasing it alone.
  */
 #include "sim.h"
 
-void sim_lock_take(sim *s, struct sim_lock *lock)
+void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps)
 {
 	s32 here = s->cpu->id;
 
@@ -21,7 +21,7 @@ void sim_lock_take(sim *s, struct sim_lock *lock)
 		s->now += s->m.lock_handoff_ps;
 	}
 	lock->from_ps = s->now;
-	s->now += s->m.lock_ps;
+	s->now += cost_ps;
 	lock->last_cpu = here + 1;
 	lock->held = 1;
 	s->locks_held++;

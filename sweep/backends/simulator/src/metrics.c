@@ -100,6 +100,12 @@ static struct sim_distribution describe(sim *s, struct values *v)
 
 /* ---- changes in the order of virtual time ---- */
 
+/* Of changes at one time, what leaves goes before what enters: no object is counted twice. */
+static bool sooner(const struct pending *a, const struct pending *b)
+{
+	return a->t != b->t ? a->t < b->t : a->n < b->n;
+}
+
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
 {
 	struct pending p = { t, n, age, account };
@@ -108,7 +114,7 @@ void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
 
 	s->pending = sim_grow(s, s->pending, &room, s->nr_pending + 1, sizeof(p));
 	s->room_pending = (s32)room;
-	for (i = s->nr_pending++; i > 0 && t < s->pending[(i - 1) / 2].t; i = (i - 1) / 2)
+	for (i = s->nr_pending++; i > 0 && sooner(&p, &s->pending[(i - 1) / 2]); i = (i - 1) / 2)
 		s->pending[i] = s->pending[(i - 1) / 2];
 	s->pending[i] = p;
 }
@@ -123,9 +129,9 @@ static struct pending pending_pop(sim *s)
 
 		if (child >= s->nr_pending)
 			break;
-		if (child + 1 < s->nr_pending && s->pending[child + 1].t < s->pending[child].t)
+		if (child + 1 < s->nr_pending && sooner(&s->pending[child + 1], &s->pending[child]))
 			child++;
-		if (s->pending[child].t >= last.t)
+		if (!sooner(&s->pending[child], &last))
 			break;
 		s->pending[i] = s->pending[child];
 		i = child;
@@ -171,6 +177,8 @@ void metrics_sample(sim *s, s64 t)
 {
 	struct sim_sample *sample;
 
+	if (s->phase != PHASE_MEASURE)
+		return;
 	s->samples = sim_grow(s, s->samples, &s->room_samples, s->nr_samples + 1, sizeof(*sample));
 	sample = &s->samples[s->nr_samples++];
 	sample->t_ns = t / PS_PER_NS;

@@ -62,7 +62,7 @@ static void flush_bypass(sim *s, struct cpu *c, s64 jiffy)
 {
 	if (!c->bypass.nr)
 		return;
-	sim_lock_take(s, &c->bypass_lock);
+	sim_lock_take(s, &c->bypass_lock, s->m.lock_ps);
 	s->now += s->m.bypass_flush_ps;
 	segment_splice(&c->cblist.seg[CB_NEXT], &c->bypass);
 	c->lazy_len = 0;
@@ -121,7 +121,7 @@ static void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *head, s6
 {
 	s64 before = c->bypass.nr;
 
-	sim_lock_take(s, &c->bypass_lock);
+	sim_lock_take(s, &c->bypass_lock, s->m.lock_ps);
 	s->now += s->m.call_rcu_bypass_ps;
 	segment_add(&c->bypass, head, objects);
 	c->cblist.newest_ps = s->now;
@@ -133,7 +133,7 @@ static void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *head, s6
 	sim_lock_drop(s, &c->bypass_lock);
 	if (before && !(bypass_was_lazy && !lazy))
 		return;
-	sim_lock_take(s, &c->nocb_lock);
+	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
 	if (!cblist_pending(&c->cblist))
 		enqueue_wake(s, c, true, jiffy);
 	else
@@ -167,7 +167,7 @@ void call_rcu_nocb(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy)
 	}
 	count_direct(s, c, jiffy);
 	if (c->nobypass_count < s->m.nocb_nobypass_lim_per_jiffy && !lazy) {
-		sim_lock_take(s, &c->nocb_lock);
+		sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
 		was_all_done = !cblist_pending(&c->cblist);
 		flush_bypass(s, c, jiffy);
 		enqueue_cblist(s, c, head, objects, was_all_done, jiffy);
@@ -176,7 +176,7 @@ void call_rcu_nocb(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy)
 	if ((before && !was_lazy && jiffy != c->bypass_first_jiffy) ||
 	    (before && was_lazy && jiffy > c->bypass_first_jiffy + s->m.lazy_flush_jiffies) ||
 	    before >= s->m.qhimark) {
-		sim_lock_take(s, &c->nocb_lock);
+		sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
 		was_all_done = !cblist_pending(&c->cblist);
 		flush_bypass(s, c, jiffy);
 		advance_if_done(s, c, jiffy);
@@ -204,7 +204,7 @@ static void gp_scan_cpu(sim *s, struct cpu *c, struct gp_pass *pass)
 	s->now += s->m.nocb_gp_scan_ps;
 	if (!c->bypass.nr && !cblist_pending(&c->cblist) && !c->cblist.seg[CB_DONE].nr)
 		return;
-	sim_lock_take(s, &c->nocb_lock);
+	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
 	if (c->bypass.nr &&
 	    (jiffy > c->bypass_first_jiffy + patience || c->bypass.nr > 2 * (s64)s->m.qhimark))
 		flush_bypass(s, c, jiffy);
@@ -281,7 +281,7 @@ bool rcuop_step(sim *s, struct cpu *c)
 		if (c->invoking.nr)
 			return true;
 	}
-	sim_lock_take(s, &c->nocb_lock);
+	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
 	if (cblist_next_gp(&c->cblist, &gp) && gp <= s->gp.completed)
 		rcu_advance(s, &c->cblist);
 	c->cb_asleep = !c->cblist.seg[CB_DONE].nr;
@@ -293,7 +293,7 @@ bool rcuop_step(sim *s, struct cpu *c)
 
 static void flush_cpu(sim *s, struct cpu *c)
 {
-	sim_lock_take(s, &c->nocb_lock);
+	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
 	flush_bypass(s, c, jiffies_at(s, s->now));
 	sim_lock_drop(s, &c->nocb_lock);
 	wake_gp(s, group_of(s, c));

@@ -50,7 +50,7 @@ void plat_lock_init(struct policy_run *s, struct plat_lock *lock)
 
 void plat_lock(struct policy_run *s, struct plat_lock *lock)
 {
-	sim_lock_take(s, (struct sim_lock *)lock->opaque);
+	sim_lock_take(s, (struct sim_lock *)lock->opaque, s->m.lock_ps);
 }
 
 void plat_unlock(struct policy_run *s, struct plat_lock *lock)

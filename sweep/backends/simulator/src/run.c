@@ -238,8 +238,7 @@ static void handle(sim *s, struct event e)
 		break;
 	case EVENT_SAMPLE:
 		metrics_sample(s, e.t);
-		if (s->phase == PHASE_MEASURE)
-			event_add(s, e.t + s->req.series_interval_ns * PS_PER_NS, EVENT_SAMPLE, 0, NULL, 0);
+		event_add(s, e.t + s->req.series_interval_ns * PS_PER_NS, EVENT_SAMPLE, 0, NULL, 0);
 		break;
 	case EVENT_CONSTANT_GP:
 		constant_gp_ends(s, e);
@@ -307,6 +306,7 @@ static void drain(sim *s)
 	for (s32 i = 0; i < s->w.nr_mms; i++)
 		if (s->mms[i].started && s->policy->mm_stop)
 			s->policy->mm_stop(s, s->mms[i].state);
+	s->shrinker = NULL;
 	if (s->policy->stop)
 		s->policy->stop(s);
 	for (int round = 0; round < 3; round++) { /* a callback may post again */

@@ -416,7 +416,7 @@ void constant_gp_ends(sim *s, struct event e);
 bool constant_step(sim *s, struct cpu *c);
 
 /* lock.c */
-void sim_lock_take(sim *s, struct sim_lock *lock);
+void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps);
 void sim_lock_drop(sim *s, struct sim_lock *lock);
 
 /* slab.c */

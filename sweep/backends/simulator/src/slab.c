@@ -207,8 +207,7 @@ static void flush_cpu_partial(sim *s, struct slab_cpu *sc)
 {
 	u32 number = sc->partial;
 
-	sim_lock_take(s, &s->list_lock);
-	s->now += s->m.list_lock_ps;
+	sim_lock_take(s, &s->list_lock, s->m.list_lock_ps);
 	sim_lock_drop(s, &s->list_lock);
 	sc->partial = NO_SLAB;
 	sc->nr_partial = 0;
@@ -247,8 +246,7 @@ static void slab_free_group(sim *s, u32 number, u32 nr)
 		sc->nr_partial++;
 	} else if (slab->place == SLAB_NODE_PARTIAL && !slab->in_use &&
 		   s->nr_node_partial >= (u32)s->m.min_partial) {
-		sim_lock_take(s, &s->list_lock);
-		s->now += s->m.list_lock_ps;
+		sim_lock_take(s, &s->list_lock, s->m.list_lock_ps);
 		node_partial_remove(s, number);
 		sim_lock_drop(s, &s->list_lock);
 		slab_discard(s, number);

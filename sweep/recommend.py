@@ -1,0 +1,90 @@
+"""From attempts to advice: how good each configuration is, which are on the front, which to use.
+
+Scenarios differ by orders of magnitude, so an objective is judged as its ratio to the baseline's value
+in the same scenario, and over scenarios by the mean of those ratios: 0.5 reads "on average half of the
+baseline's". The baseline itself is (1, 1). Measurements stay as they are beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sweep import pareto
+from sweep.trial import Attempt, Measurement, Trial
+
+REFERENCE_RATIO: Final = 2.0
+"""Hypervolume is measured from twice the baseline's value in each objective; what is worse adds nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A measured configuration. ratios: mean over scenarios of objective / baseline's, per objective."""
+
+    trial: Trial
+    ratios: tuple[float, ...]
+    violations: int
+    measurements: tuple[tuple[str, Measurement], ...]
+
+    @property
+    def feasible(self) -> bool:
+        return self.violations == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a study stands: its points in trial order, the feasible front, what it dominates, its knee."""
+
+    objectives: tuple[str, ...]
+    points: tuple[Point, ...]
+    front: tuple[Point, ...]
+    hypervolume: float
+    recommended: Point | None
+    failed: int
+
+    def by_origin(self, prefix: str) -> list[Point]:
+        """Points whose trial was asked for by `prefix` ("baseline", "preset:")."""
+        return [p for p in self.points if p.trial.origin.startswith(prefix)]
+
+
+def point(attempt: Attempt, baseline: Attempt, objectives: Sequence[str]) -> Point:
+    """How a measured attempt compares to the baseline's, which saw the same scenarios."""
+    reference = dict(baseline.measurements)
+    return Point(
+        trial=attempt.trial,
+        ratios=tuple(
+            sum(m.get(name) / max(reference[scenario].get(name), 1.0) for scenario, m in attempt.measurements)
+            / len(attempt.measurements)
+            for name in objectives
+        ),
+        violations=sum(m.violations for _, m in attempt.measurements),
+        measurements=attempt.measurements,
+    )
+
+
+def standing(attempts: Sequence[Attempt], objectives: Sequence[str]) -> Standing:
+    """Judge all settled attempts; without a measured baseline there is nothing to compare to yet."""
+    settled = sorted((a for a in attempts if a.settles), key=lambda a: a.trial.number)
+    measured = [a for a in settled if a.failure is None]
+    baseline = next((a for a in measured if a.trial.origin == "baseline"), None)
+    points = tuple(point(a, baseline, objectives) for a in measured) if baseline else ()
+    feasible = _distinct([p for p in points if p.feasible])
+    ratios = [p.ratios for p in feasible]
+    front = tuple(feasible[i] for i in pareto.front(ratios))
+    return Standing(
+        objectives=tuple(objectives),
+        points=points,
+        front=front,
+        hypervolume=pareto.hypervolume(ratios, (REFERENCE_RATIO,) * len(objectives)),
+        recommended=front[pareto.knee([p.ratios for p in front])] if front else None,
+        failed=len(settled) - len(measured),
+    )
+
+
+def _distinct(points: Sequence[Point]) -> list[Point]:
+    """The first of those that come to the same: other parameters, but no difference in effect."""
+    found: dict[tuple[str, tuple[float, ...]], Point] = {}
+    for each in points:
+        found.setdefault((each.trial.configuration.policy, each.ratios), each)
+    return list(found.values())

@@ -1,0 +1,106 @@
+"""A standing as tables: the front with baseline and presets (Rich), all points (Arrow)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pyarrow as pa
+from rich.table import Table
+
+from sweep import units
+from sweep.recommend import Point, Standing
+from sweep.trial import METRICS
+
+
+def show_value(name: str, value: float) -> str:
+    """A metric's value in the unit that people read."""
+    unit = METRICS[name].unit
+    if unit == "ns":
+        return units.format_time(value)
+    if unit == "bytes":
+        return units.format_size(value)
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def label(point: Point, standing: Standing) -> str:
+    """What a row is: front, recommended, baseline, a preset."""
+    parts = []
+    if point is standing.recommended:
+        parts.append("recommended")
+    origin = point.trial.origin
+    if origin == "baseline":
+        parts.append("baseline")
+    elif origin.startswith("preset:"):
+        parts.append(origin.removeprefix("preset:"))
+    if not point.feasible:
+        parts.append("INFEASIBLE")
+    return ", ".join(parts) or "front"
+
+
+def rows(standing: Standing) -> list[Point]:
+    """The front, then baseline and presets that are not on it."""
+    others = [*standing.by_origin("baseline"), *standing.by_origin("preset:")]
+    return [*standing.front, *(p for p in others if p not in standing.front)]
+
+
+def front_table(standing: Standing, limit: int | None = None) -> Table:
+    """Ratios to the baseline (mean over the workloads), and the values in each workload."""
+    table = Table(title="Pareto front, baseline and kernels (simulated; x = times the baseline)", title_justify="left")
+    table.add_column("", no_wrap=True)
+    table.add_column("configuration", overflow="fold", ratio=2)
+    for name in standing.objectives:
+        table.add_column(f"{name}\nx baseline", justify="right")
+    for name in standing.objectives:
+        table.add_column(f"{name}\nper workload", overflow="fold")
+    shown = rows(standing)
+    for point in shown[:limit] if limit else shown:
+        style = "bold green" if point is standing.recommended else ("dim" if point not in standing.front else "")
+        table.add_row(
+            label(point, standing),
+            str(point.trial.configuration),
+            *(f"{ratio:.3f}" for ratio in point.ratios),
+            *(
+                "\n".join(f"{s}: {show_value(n, m.get(n))}" for s, m in point.measurements)
+                for n in standing.objectives
+            ),
+            style=style,
+        )
+    return table
+
+
+def points_table(points: Sequence[Point], objectives: Sequence[str]) -> pa.Table:
+    """One row per point and scenario: trial, policy, params (JSON), ratios, every metric."""
+    data = [
+        {
+            "trial": p.trial.number,
+            "origin": p.trial.origin,
+            "policy": p.trial.configuration.policy,
+            "params": json.dumps(p.trial.configuration.mapping(), sort_keys=True),
+            "feasible": p.feasible,
+            **{f"ratio.{n}": r for n, r in zip(objectives, p.ratios, strict=True)},
+            "scenario": scenario,
+            **m.flat(),
+        }
+        for p in points
+        for scenario, m in p.measurements
+    ]
+    return pa.Table.from_pylist(data)
+
+
+def advice(standing: Standing) -> str:
+    """The recommendation in plain words."""
+    best = standing.recommended
+    if best is None:
+        return "No feasible configuration was measured, so nothing is recommended."
+    compared = " and ".join(
+        f"{ratio:.2f} times the baseline's {name}" for name, ratio in zip(standing.objectives, best.ratios, strict=True)
+    )
+    text = (
+        f"Use {best.trial.configuration}: {compared} (mean over {len(best.measurements)} workloads). "
+        "It is the point of the front nearest to the best value of every objective."
+    )
+    infeasible = sum(not p.feasible for p in standing.points)
+    if infeasible:
+        text += f" {infeasible} configurations were rejected: they freed objects that a reader could still hold."
+    return text + " These figures are simulated."

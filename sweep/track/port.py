@@ -1,0 +1,34 @@
+"""What every tracker promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sweep.recommend import Point
+
+
+class Tracker(ABC):
+    """Shows a study while it runs and afterwards.
+
+    * No method raises for a tracker that is down, slow or full: a sweep never stops because of it. What
+      went wrong is in `troubles`.
+    * No method but `finish` waits for the network or a disk.
+    """
+
+    @abstractmethod
+    def start(self, name: str, parameters: Mapping[str, object]) -> None:
+        """A study begins, or goes on."""
+
+    @abstractmethod
+    def progress(self, trials: int, metrics: Mapping[str, float]) -> None:
+        """How it stands after that many trials."""
+
+    @abstractmethod
+    def finish(self, points: Sequence[Point], artifacts: Sequence[Path]) -> None:
+        """Labelled points (front, baseline, presets) and files to keep; waits until they are handed over."""
+
+    @abstractmethod
+    def troubles(self) -> list[str]:
+        """What could not be shown, for people."""
