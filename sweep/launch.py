@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 
+import policies
 from sweep.execute.port import Executor
 from sweep.progress import Progress
-from sweep.propose.port import Outcome, Proposer
+from sweep.propose import Observation, Proposer
 from sweep.recommend import Standing, point, standing
 from sweep.store.port import Store, StoreError
 from sweep.study import Study
 from sweep.track.port import Tracker
-from sweep.trial import Attempt, Trial
+from sweep.trial import Attempt, Configuration, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +53,64 @@ def sweep(
     reused = len(settled)
     same: dict[str, Attempt] = {a.trial.configuration.key(): a for a in settled.values()}
     told: list[Attempt] = []
+    first = first_trials(study)
+    asked = 0
 
     def over() -> bool:
         return stop() or clock() >= ends
 
-    while len(told) < study.budget.trials and not over():
-        generation = proposer.ask(min(study.population, study.budget.trials - len(told)))
+    while asked < study.budget.trials and not over():
+        generation = _generation(study, proposer, first, asked)
+        asked += len(generation)
         for attempt in _run(generation, executor, store, settled, same, made, over):
             made[attempt.trial.number] = attempt.number + 1
             if attempt.settles:
                 settled[attempt.trial.number] = attempt
                 same.setdefault(attempt.trial.configuration.key(), attempt)
             progress.update(len(settled), reused, None)
-        if any(trial.number not in settled for trial in generation) and over():
+        done = [settled[trial.number] for trial in generation if trial.number in settled]
+        if len(done) < len(generation) and over():
             break
-        for trial in generation:
-            proposer.tell(trial, _outcome(settled.get(trial.number), settled, study))
-        told.extend(settled[t.number] for t in generation if t.number in settled)
+        told.extend(done)
+        proposer.observe([o for a in done if (o := _observation(a, settled.get(0), study))])
         now = standing(told, study.objectives)
         progress.update(len(settled), reused, now)
         tracker.progress(len(told), _metrics(now))
     store.seal()
     final = standing(list(settled.values()), study.objectives)
-    return Ending(final, len(told) < study.budget.trials and stop(), len(settled))
+    return Ending(final, stop() and len(settled) < study.budget.trials, len(settled))
+
+
+def first_trials(study: Study) -> list[tuple[str, Configuration]]:
+    """The baseline (trial 0, to which all are compared), what kernels do, and every policy of the study
+    as it is when nothing is set; each configuration once."""
+    space = study.space()
+    candidates = [("baseline", policies.BASELINE, policies.policy(policies.BASELINE).defaults())]
+    for preset in policies.presets().values():
+        complete = policies.policy(preset.policy).validate(dict(preset.params))
+        candidates.append((f"preset:{preset.name}", preset.policy, complete))
+    found: dict[str, tuple[str, Configuration]] = {}
+    for origin, policy, params in candidates:
+        configuration = Configuration.of(policy, params)
+        found.setdefault(configuration.key(), (origin, configuration))
+    for name in space.policies:
+        configuration = space.start(name)
+        found.setdefault(configuration.key(), ("default", configuration))
+    return list(found.values())
+
+
+def _generation(
+    study: Study, proposer: Proposer, first: list[tuple[str, Configuration]], asked: int
+) -> list[Trial]:
+    """The next trials: what is left of the first ones, then what the proposer says."""
+    if asked < len(first):
+        head = first[asked : study.budget.trials]
+        return [Trial(asked + i, configuration, origin) for i, (origin, configuration) in enumerate(head)]
+    numbers = range(asked, min(asked + study.population, study.budget.trials))
+    return [
+        Trial(number, configuration, "sampler")
+        for number, configuration in zip(numbers, proposer.ask(numbers), strict=True)
+    ]
 
 
 def _run(
@@ -118,12 +154,12 @@ def _check_same(stored: Trial, asked: Trial) -> None:
         )
 
 
-def _outcome(attempt: Attempt | None, settled: dict[int, Attempt], study: Study) -> Outcome:
-    """What the sampler learns: nothing of a machine's failures."""
-    if attempt is None or attempt.failure is not None or settled[0].failure is not None:
-        return Outcome(None)
-    judged = point(attempt, settled[0], study.objectives)  # trial 0 is the baseline
-    return Outcome(judged.ratios, judged.violations)
+def _observation(attempt: Attempt, baseline: Attempt | None, study: Study) -> Observation | None:
+    """What the sampler learns: nothing of a failure."""
+    if attempt.failure is not None or baseline is None or baseline.failure is not None:
+        return None
+    judged = point(attempt, baseline, study.objectives)
+    return Observation(attempt.trial.configuration, judged.ratios, float(judged.violations))
 
 
 def _metrics(now: Standing) -> dict[str, float]:
@@ -134,7 +170,9 @@ def _metrics(now: Standing) -> dict[str, float]:
         "failed": float(now.failed),
     }
     if now.recommended:
-        metrics |= {f"recommended.{n}": r for n, r in zip(now.objectives, now.recommended.ratios, strict=True)}
+        metrics |= {
+            f"recommended.{n}": r for n, r in zip(now.objectives, now.recommended.ratios, strict=True)
+        }
     return metrics
 
 

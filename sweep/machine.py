@@ -179,7 +179,9 @@ class Machine(_Frozen):
             section, _, name = dotted.partition(".")
             known = [f"{s}.{field}" for s in _SECTIONS for field in _fields(s)]
             if dotted not in known:
-                raise MachineError(f"machine {self.name}: unknown entry {dotted!r}; {_nearest(dotted, known)}")
+                raise MachineError(
+                    f"machine {self.name}: unknown entry {dotted!r}; {_nearest(dotted, known)}"
+                )
             raw[section][name] = {"value": value, "source": "override"}
         return _validate(type(self), self.name, raw, f"machine {self.name}")
 
@@ -204,7 +206,8 @@ _SECTIONS: Final = ("cpu", "rcu", "nocb", "sched", "slab", "memory", "costs")
 
 def _fields(section: str) -> list[str]:
     annotation = Machine.model_fields[section].annotation
-    assert annotation is not None and issubclass(annotation, BaseModel)
+    assert annotation is not None
+    assert issubclass(annotation, BaseModel)
     return list(annotation.model_fields)
 
 
@@ -240,7 +243,9 @@ def _find(name: str, beside: Path) -> Path:
         return path
     path = _directory() / f"{name}.yaml"
     if "/" in name or not path.is_file():
-        raise MachineError(f"unknown machine {name!r}; {_nearest(name, names())} (or the path of a .yaml file)")
+        raise MachineError(
+            f"unknown machine {name!r}; {_nearest(name, names())} (or the path of a .yaml file)"
+        )
     return path
 
 
@@ -279,7 +284,9 @@ def _explain(error: Any) -> str:
     dotted = ".".join([*parents, last])
     if error["type"] == "extra_forbidden":
         known = {0: ["description", "extends", *_SECTIONS], 1: parents and _fields(parents[0])}
-        return f"unknown key {dotted!r}; {_nearest(last, known.get(len(parents)) or list(Entry.model_fields))}"
+        return (
+            f"unknown key {dotted!r}; {_nearest(last, known.get(len(parents)) or list(Entry.model_fields))}"
+        )
     if error["type"] == "missing":
         return f"{dotted} is missing"
     return f"{dotted}: {error['msg']}, but is {error['input']!r}"

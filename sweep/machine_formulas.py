@@ -63,7 +63,9 @@ def slab_order(object_bytes: int, nr_cpus: int, page_bytes: int) -> int:
         return (page_bytes << order) // object_bytes
 
     if not objects(_MAX_ORDER):
-        raise ValueError(f"object_bytes {object_bytes} is more than the largest slab, {page_bytes << _MAX_ORDER}")
+        raise ValueError(
+            f"object_bytes {object_bytes} is more than the largest slab, {page_bytes << _MAX_ORDER}"
+        )
     min_objects = min(4 * (nr_cpus.bit_length() + 1), objects(_MAX_ORDER))
     smallest = 0
     while page_bytes << smallest < min_objects * object_bytes:  # get_order()
@@ -149,9 +151,7 @@ def derive(given: Mapping[str, int | float | bool]) -> dict[str, int | float | b
     if per_slab * size > slab_bytes:
         raise ValueError(f"objects_per_slab {per_slab} of {size} bytes do not fit slab_bytes {slab_bytes}")
     values.setdefault("cpu_partial_slabs", cpu_partial_slabs(size, per_slab, page))
-    free = min_free_kbytes(
-        memory, page, number("populated_zones"), bool(given["transparent_hugepages"])
-    )
+    free = min_free_kbytes(memory, page, number("populated_zones"), bool(given["transparent_hugepages"]))
     lowest = int(values.setdefault("watermark_min_pages", free * 1024 // page))
     _, low, high = watermarks_pages(lowest, memory, page, number("watermark_scale_factor"))
     values.setdefault("watermark_low_pages", low)

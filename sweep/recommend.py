@@ -71,7 +71,7 @@ def standing(attempts: Sequence[Attempt], objectives: Sequence[str]) -> Standing
     points = tuple(point(a, baseline, objectives) for a in measured) if baseline else ()
     feasible = _distinct([p for p in points if p.feasible])
     ratios = [p.ratios for p in feasible]
-    front = tuple(feasible[i] for i in pareto.front(ratios))
+    front = tuple(feasible[i] for i in pareto.non_dominated(ratios))
     return Standing(
         objectives=tuple(objectives),
         points=points,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 import policies
 import workloads
 from sweep import machine, paths
+from sweep.propose import Space
 from sweep.trial import METRICS
 
 
@@ -45,7 +47,7 @@ class Study(_Value):
         default=("exit_latency_ns.p99", "retained_bytes.mean"), min_length=2, max_length=4
     )
     budget: Budget
-    sampler: Literal["nsga2", "random"] = "nsga2"
+    sampler: Literal["nsga2"] = "nsga2"
     population: int = Field(default=32, ge=4, le=1000)
     seed: int = Field(default=1, ge=0, lt=2**32)
 
@@ -102,6 +104,21 @@ class Study(_Value):
         known = tuple(policies.catalogue())
         return known if self.policies == "all" else tuple(p for p in known if p in self.policies)
 
+    def space(self) -> Space:
+        """What the sampler may propose: a fixed parameter has a range of one value."""
+        return Space({name: tuple(self._params(name)) for name in self.policy_names()})
+
+    def _params(self, name: str) -> Iterator[policies.Param]:
+        fixed = self.fixed.get(name, {})
+        for param in policies.policy(name).params:
+            if param.name not in fixed:
+                yield param
+                continue
+            value = param.validate(fixed[param.name])
+            at = param.encode(value)
+            choices = (str(value),) if param.type == "choice" else ()
+            yield replace(param, min=at, max=at, default=value, choices=choices)
+
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, as it would be written to a file."""
         return {**self.model_dump(mode="json"), "policies": list(self.policy_names())}
@@ -111,7 +128,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """`there is no WHAT 'NAME'; did you mean 'NEAREST'?`, or what there is."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = "did you mean " + " or ".join(repr(n) for n in near) + "?" if near else "known: " + ", ".join(names)
+    hint = (
+        "did you mean " + " or ".join(repr(n) for n in near) + "?" if near else "known: " + ", ".join(names)
+    )
     return f"there is no {what} {name!r}; {hint}"
 
 
@@ -164,7 +183,11 @@ def parse(data: Mapping[str, Any], where: str) -> Study:
 def _explain(where: str, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"] if part != "literal['all']")
     if error["type"] == "extra_forbidden":
-        text = unknown("key", str(error["loc"][-1]), Study.model_fields if len(error["loc"]) == 1 else Budget.model_fields)
+        text = unknown(
+            "key",
+            str(error["loc"][-1]),
+            Study.model_fields if len(error["loc"]) == 1 else Budget.model_fields,
+        )
         return f"{where}: {text}"
     text = error["msg"].removeprefix("Value error, ")
     return f"{where}: {key or 'study'}: {text[0].lower() + text[1:]}" + (

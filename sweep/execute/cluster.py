@@ -33,7 +33,9 @@ class _Worker:
 
     def __init__(self, evaluate: Evaluate, build: str) -> None:
         if simulator.build_id() != build:
-            raise RuntimeError(f"this worker's simulator is build {simulator.build_id()}, the driver's {build}")
+            raise RuntimeError(
+                f"this worker's simulator is build {simulator.build_id()}, the driver's {build}"
+            )
         self._evaluate = evaluate
         self._name = f"{socket.gethostname()}/{os.getpid()}"
 
@@ -92,7 +94,10 @@ class RayExecutor(Executor):
             idle.append(actor)
             for each in attempts:
                 yield each
-                if not each.settles and each.number + 1 < made_before.get(each.trial.number, 0) + MAX_ATTEMPTS:
+                if (
+                    not each.settles
+                    and each.number + 1 < made_before.get(each.trial.number, 0) + MAX_ATTEMPTS
+                ):
                     waiting.append((each.trial, each.number + 1))
 
     def close(self) -> None:
@@ -112,7 +117,11 @@ def _start(address: str | None, workers: int | None) -> None:
     options: dict[str, Any] = {"address": address} if address else {"num_cpus": workers}
     try:
         ray.init(
-            include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **options
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=True,
+            **options,
         )
     except (ConnectionError, failures.RayError, ValueError, RuntimeError) as error:
         where = f"at {address}" if address else "on this machine"

@@ -64,7 +64,9 @@ def write_png(standing: Standing, path: Path, title: str) -> None:
 
 
 def _hover(point: Point, standing: Standing) -> str:
-    lines = [f"<b>{point.trial.configuration.policy}</b> (trial {point.trial.number}, {label(point, standing)})"]
+    lines = [
+        f"<b>{point.trial.configuration.policy}</b> (trial {point.trial.number}, {label(point, standing)})"
+    ]
     lines += [f"{name} = {value}" for name, value in point.trial.configuration.params]
     lines += [
         f"{scenario}: " + ", ".join(f"{n} {show_value(n, m.get(n))}" for n in standing.objectives)

@@ -46,7 +46,9 @@ def rows(standing: Standing) -> list[Point]:
 
 def front_table(standing: Standing, limit: int | None = None) -> Table:
     """Ratios to the baseline (mean over the workloads), and the values in each workload."""
-    table = Table(title="Pareto front, baseline and kernels (simulated; x = times the baseline)", title_justify="left")
+    table = Table(
+        title="Pareto front, baseline and kernels (simulated; x = times the baseline)", title_justify="left"
+    )
     table.add_column("", no_wrap=True)
     table.add_column("configuration", overflow="fold", ratio=2)
     for name in standing.objectives:
@@ -55,7 +57,9 @@ def front_table(standing: Standing, limit: int | None = None) -> Table:
         table.add_column(f"{name}\nper workload", overflow="fold")
     shown = rows(standing)
     for point in shown[:limit] if limit else shown:
-        style = "bold green" if point is standing.recommended else ("dim" if point not in standing.front else "")
+        style = (
+            "bold green" if point is standing.recommended else ("dim" if point not in standing.front else "")
+        )
         table.add_row(
             label(point, standing),
             str(point.trial.configuration),
@@ -94,13 +98,16 @@ def advice(standing: Standing) -> str:
     if best is None:
         return "No feasible configuration was measured, so nothing is recommended."
     compared = " and ".join(
-        f"{ratio:.2f} times the baseline's {name}" for name, ratio in zip(standing.objectives, best.ratios, strict=True)
+        f"{ratio:.2f} times the baseline's {name}"
+        for name, ratio in zip(standing.objectives, best.ratios, strict=True)
     )
     text = (
         f"Use {best.trial.configuration}: {compared} (mean over {len(best.measurements)} workloads). "
-        "It is the point of the front nearest to the best value of every objective."
+        "It is the knee of the front: the point furthest below the line between the front's ends."
     )
     infeasible = sum(not p.feasible for p in standing.points)
     if infeasible:
-        text += f" {infeasible} configurations were rejected: they freed objects that a reader could still hold."
+        text += (
+            f" {infeasible} configurations were rejected: they freed objects that a reader could still hold."
+        )
     return text + " These figures are simulated."

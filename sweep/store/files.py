@@ -11,6 +11,7 @@ the segment and in the log: on opening, those of the log that a segment has are 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -91,7 +92,9 @@ class FileStore(Store):
             os.fsync(self._log.fileno())
         except OSError as error:
             self._undo(start)
-            raise StoreError(f"{self._log_path}: {error.strerror}; nothing of what was there is lost") from error
+            raise StoreError(
+                f"{self._log_path}: {error.strerror}; nothing of what was there is lost"
+            ) from error
         self._known.update(keys)
         self._logged.extend(attempts)
         if len(self._logged) >= self._seal_every:
@@ -111,7 +114,9 @@ class FileStore(Store):
             if len(self._segments) > COMPACT_ABOVE:
                 self._compact()
         except OSError as error:
-            raise StoreError(f"{self.directory}: {error.strerror}; the log still has every attempt") from error
+            raise StoreError(
+                f"{self.directory}: {error.strerror}; the log still has every attempt"
+            ) from error
 
     def notes(self) -> list[str]:
         return list(self._notes)
@@ -143,7 +148,9 @@ class FileStore(Store):
         found = list(record.unframe(body))
         end = found[-1][1] if found else 0
         if len(body) > end:
-            self._notes.append(f"{self._log_path}: cut off {len(body) - end} bytes of a torn or damaged record")
+            self._notes.append(
+                f"{self._log_path}: cut off {len(body) - end} bytes of a torn or damaged record"
+            )
         if not read_only:
             if len(data) < len(_HEADER):
                 _replace(self._log_path, _HEADER)
@@ -156,10 +163,8 @@ class FileStore(Store):
     def _undo(self, size: int) -> None:
         """After a failed write: the log as it was before."""
         assert self._log is not None
-        try:
+        with contextlib.suppress(OSError):  # what its buffer held did not fit
             self._log.close()
-        except OSError:
-            pass  # what its buffer held did not fit
         self._log = self._log_path.open("r+b")
         self._log.truncate(size)
         self._log.seek(size)

@@ -57,7 +57,9 @@ class MlflowTracker(Tracker):
         self._queue.put(None)
         self._thread.join(FINISH_TIMEOUT_S)
         if self._thread.is_alive():
-            self._troubles.append(f"MLflow at {self._uri} did not take everything within {FINISH_TIMEOUT_S:g} s")
+            self._troubles.append(
+                f"MLflow at {self._uri} did not take everything within {FINISH_TIMEOUT_S:g} s"
+            )
 
     def troubles(self) -> list[str]:
         return list(dict.fromkeys(self._troubles))
@@ -89,7 +91,9 @@ class MlflowTracker(Tracker):
         found = client.get_experiment_by_name(self._experiment)
         location = self._artifacts.resolve().as_uri() if self._artifacts else None
         self._experiment_id = (
-            found.experiment_id if found else client.create_experiment(self._experiment, artifact_location=location)
+            found.experiment_id
+            if found
+            else client.create_experiment(self._experiment, artifact_location=location)
         )
         self._run = client.create_run(
             self._experiment_id, run_name=name, tags={"study": name, "figures": "simulated"}
@@ -144,7 +148,10 @@ class MlflowTracker(Tracker):
         self._client.log_batch(
             run.info.run_id,
             metrics=metrics,
-            params=[Param("policy", configuration.policy), *(Param(k, str(v)) for k, v in configuration.params)],
+            params=[
+                Param("policy", configuration.policy),
+                *(Param(k, str(v)) for k, v in configuration.params),
+            ],
             tags=[RunTag("origin", point.trial.origin), RunTag("feasible", str(point.feasible).lower())],
         )
         self._client.set_terminated(run.info.run_id)

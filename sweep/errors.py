@@ -1,0 +1,25 @@
+"""The errors that a user can mend: each says what was wrong, where, and what was expected."""
+
+from __future__ import annotations
+
+from policies import PolicyError
+from sweep.backends.simulator import SimulationError
+from sweep.machine import MachineError
+from sweep.store import StoreError
+from sweep.study import StudyError
+from workloads import WorkloadError
+
+
+class InputError(ValueError):
+    """An option of a command does not fit."""
+
+
+USER_ERRORS: tuple[type[Exception], ...] = (
+    InputError,
+    MachineError,
+    PolicyError,
+    SimulationError,
+    StoreError,
+    StudyError,
+    WorkloadError,
+)
