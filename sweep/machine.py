@@ -12,7 +12,7 @@ import difflib
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Generic, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -169,7 +169,7 @@ class Machine(_Frozen):
                 if entry is not None:
                     yield f"{section}.{name}", entry
 
-    def with_(self, **overrides: Any) -> Self:
+    def with_(self, **overrides: Any) -> Machine:
         """The same machine with other values, by dotted name: `with_(**{"rcu.blimit": 20})`.
 
         Raises MachineError for an unknown name (with the nearest ones) or a value out of range.
@@ -183,10 +183,10 @@ class Machine(_Frozen):
                     f"machine {self.name}: unknown entry {dotted!r}; {_nearest(dotted, known)}"
                 )
             raw[section][name] = {"value": value, "source": "override"}
-        return _validate(type(self), self.name, raw, f"machine {self.name}")
+        return _validate(self.name, raw, f"machine {self.name}")
 
     def resolved(self) -> dict[str, int]:
-        """A value for every field of `struct sim_machine`, by its name; costs in picoseconds.
+        """A value for each field of `struct sim_machine`, by its name; costs in picoseconds.
 
         Raises MachineError where the values contradict each other.
         """
@@ -196,7 +196,8 @@ class Machine(_Frozen):
         except ValueError as error:
             raise MachineError(f"machine {self.name}: {error}") from None
         costs = set(Costs.model_fields)
-        resolved = {name: int(value) for name, value in values.items() if name not in costs}
+        apart = costs | formulas.INPUTS
+        resolved = {name: int(value) for name, value in values.items() if name not in apart}
         resolved |= {name[:-3] + "_ps": round(values[name] * 1000) for name in costs}
         return resolved
 
@@ -205,10 +206,8 @@ _SECTIONS: Final = ("cpu", "rcu", "nocb", "sched", "slab", "memory", "costs")
 
 
 def _fields(section: str) -> list[str]:
-    annotation = Machine.model_fields[section].annotation
-    assert annotation is not None
-    assert issubclass(annotation, BaseModel)
-    return list(annotation.model_fields)
+    kind: Any = Machine.model_fields[section].annotation
+    return list(kind.model_fields)
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -228,7 +227,7 @@ def load(name_or_path: str | Path) -> Machine:
     """
     path = _find(str(name_or_path), Path())
     raw = _read(path)
-    return _validate(Machine, path.stem, raw, str(path))
+    return _validate(path.stem, raw, str(path))
 
 
 def _directory() -> Path:
@@ -265,14 +264,16 @@ def _read(path: Path, extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
     merged = _read(_find(str(base), path.parent), (*extended_by, path))
     for section, entries in raw.items():
         below = merged.get(section)
-        both = isinstance(below, dict) and isinstance(entries, dict)
-        merged[section] = {**below, **entries} if both else entries
+        if isinstance(below, dict) and isinstance(entries, dict):
+            merged[section] = below | entries
+        else:
+            merged[section] = entries
     return merged
 
 
-def _validate(kind: type[Machine], name: str, raw: Mapping[str, Any], where: str) -> Any:
+def _validate(name: str, raw: Mapping[str, Any], where: str) -> Machine:
     try:
-        machine = kind.model_validate({**raw, "name": name})
+        machine = Machine.model_validate({**raw, "name": name})
     except ValidationError as error:
         raise MachineError("\n".join(f"{where}: {_explain(e)}" for e in error.errors())) from None
     machine.resolved()

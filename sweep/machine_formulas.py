@@ -8,6 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+INPUTS = frozenset(
+    ("hz", "memory_bytes", "transparent_hugepages", "populated_zones", "watermark_scale_factor")
+)
+"""Values that only formulas need: no field of `struct sim_machine`."""
+
 _MAX_ORDER = 3  # PAGE_ALLOC_COSTLY_ORDER
 _PAGEBLOCK_PAGES = 512  # 2 MiB huge pages
 _MIGRATE_PCPTYPES = 3

@@ -1,0 +1,228 @@
+"""What `python -m sweep simulate` does: one trial, its metrics as a table or as JSON, its course as a
+Parquet file or a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+import policies
+import workloads
+from sweep import machine as machines
+from sweep import units
+from sweep.errors import InputError
+from sweep.trial import METRICS, Configuration
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sweep.backends.simulator import SimulationResult
+
+SERIES_POINTS: Final = 2000
+"""Samples over a workload's duration."""
+
+WIDE: Final = 140
+"""Columns of a terminal from which on the table says what each metric means."""
+
+ReaderKind = Literal["mm_ref", "rcu_only"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """One trial to simulate, resolved: what `run` simulates and what the picture's title says."""
+
+    workload: workloads.Workload
+    machine: machines.Machine
+    configuration: Configuration
+    scale: workloads.Scale
+    seed: int
+
+
+def run(
+    *,
+    workload: str,
+    machine: str,
+    policy: str,
+    params: Sequence[str] = (),
+    machine_overrides: Sequence[str] = (),
+    seed: int = 0,
+    readers: str | None = None,
+    dilation: float = 1.0,
+    replicas: int = 1,
+    loops: int = 1,
+    format: str = "table",
+    series: Path | None = None,
+    plot: Path | None = None,
+) -> None:
+    """Simulate one trial and print its metrics on standard output.
+
+    workload, machine: names, or paths of files. policy: a policy or a preset. params: "name=value" for the
+    policy's parameters. machine_overrides: "section.name=value" for entries of the machine profile.
+    readers: mm_ref or rcu_only, instead of the workload's. format: table or json. series, plot: files to
+    write; one that exists is replaced.
+
+    Raises sweep.errors.USER_ERRORS: a name or value that does not fit, a file that cannot be written, a
+    trial that exceeds its bounds.
+    """
+    from sweep.backends.simulator import simulate
+
+    _one_of("format", format, ("table", "json"))
+    request = resolve(
+        workload=workload,
+        machine=machine,
+        policy=policy,
+        params=params,
+        machine_overrides=machine_overrides,
+        scale=workloads.Scale(dilation=dilation, replicas=replicas, loops=loops),
+        readers=readers,
+        seed=seed,
+    )
+    replay = workloads.replay(request.workload, request.machine.nr_cpus, request.scale, seed)
+    wants_series = series is not None or plot is not None
+    result = simulate(
+        replay,
+        request.machine,
+        request.configuration.policy,
+        request.configuration.mapping(),
+        seed,
+        series_interval_ns=max(replay.duration_ns // SERIES_POINTS, 1000) if wants_series else 0,
+    )
+    if format == "json":
+        print(json.dumps(result.measurement.nested(), indent=2))
+    else:
+        from rich.console import Console
+
+        console = Console()
+        console.print(_table(request, result, with_meaning=console.width >= WIDE))
+    try:
+        if series is not None:
+            _write_series(series, request, result)
+        if plot is not None:
+            from sweep.simulate_plot import write_plot
+
+            write_plot(plot, _title(request), result)
+    except OSError as error:
+        raise InputError(f"cannot write {error.filename or series or plot}: {error.strerror}") from None
+
+
+def resolve(
+    *,
+    workload: str,
+    machine: str,
+    policy: str,
+    params: Sequence[str],
+    machine_overrides: Sequence[str],
+    scale: workloads.Scale,
+    readers: str | None,
+    seed: int,
+) -> Request:
+    """Names to values. Raises as `run` does."""
+    found = workloads.load(workload)
+    if readers is not None:
+        _one_of("readers", readers, ("mm_ref", "rcu_only"))
+        found = found.with_(readers=dataclasses.replace(found.readers, kind=cast(ReaderKind, readers)))
+    return Request(
+        workload=found,
+        machine=machines.load(machine).with_(**_pairs(machine_overrides)),
+        configuration=_configuration(policy, _pairs(params)),
+        scale=scale,
+        seed=seed,
+    )
+
+
+def _configuration(name: str, words: Mapping[str, str]) -> Configuration:
+    """A policy, or what a preset makes of one, with the parameters that `words` set."""
+    base: dict[str, policies.ParamValue] = {}
+    if name in policies.presets() or name.startswith("linux-"):
+        preset = policies.preset(name)
+        name, base = preset.policy, dict(preset.params)
+    policy = policies.policy(name)
+    given = {key: policy.param(key).parse(word) for key, word in words.items()}
+    return Configuration.of(name, policy.validate(base | given))
+
+
+def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise InputError(f"--{option} {word}: expected {' or '.join(known)}")
+
+
+def _pairs(settings: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not (name.strip() and equals):
+            raise InputError(f"{setting!r} sets nothing: expected name=value")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _title(request: Request) -> str:
+    scale = request.scale
+    extra = [
+        f"{name} {value:g}"
+        for name, value, plain in (
+            ("dilation", scale.dilation, 1.0),
+            ("replicas", scale.replicas, 1),
+            ("loops", scale.loops, 1),
+        )
+        if value != plain
+    ]
+    scenario = ", ".join([f"{request.workload.name} on {request.machine.name}", *extra])
+    return f"{scenario}: {request.configuration} (simulated)"
+
+
+def _table(request: Request, result: SimulationResult, *, with_meaning: bool) -> Table:
+    from rich.table import Table
+
+    table = Table(title=_title(request), title_justify="left")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True, style="dim")
+    if with_meaning:
+        table.add_column("meaning", style="dim")
+    values = result.measurement.flat()
+    groups = [name.partition(".")[0] for name in METRICS]
+    for place, (name, metric) in enumerate(METRICS.items()):
+        first = place == 0 or groups[place] != groups[place - 1]
+        last = place + 1 == len(groups) or groups[place] != groups[place + 1]
+        human = units.format_value(values[name], metric.unit) if metric.unit in ("ns", "bytes") else ""
+        meaning = [metric.help if first else ""] if with_meaning else []
+        table.add_row(
+            name,
+            _exact(values[name]),
+            metric.unit,
+            human,
+            *meaning,
+            style="bold red" if name == "violations" and values[name] else None,
+            end_section=last and not first,
+        )
+    return table
+
+
+def _exact(value: float | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def _write_series(path: Path, request: Request, result: SimulationResult) -> None:
+    """t_ns, retained_bytes, and its parts; the file's metadata says what was simulated."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    samples = result.samples
+    assert samples is not None
+    parts = [samples[f"{state}_bytes"] for state in ("postponed", "waiting", "ready")]
+    retained = pc.add(pc.add(parts[0], parts[1]), parts[2])
+    table = samples.add_column(1, pa.field("retained_bytes", pa.int64()), retained)
+    metadata: Mapping[str, str] = {
+        "workload": request.workload.name,
+        "machine": request.machine.name,
+        "configuration": str(request.configuration),
+        "seed": str(request.seed),
+        "backend": "simulator",
+    }
+    pq.write_table(table.replace_schema_metadata(dict(metadata)), path)
