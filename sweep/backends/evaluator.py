@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import workloads
+from policies import PolicyError
 from sweep import machine
 from sweep.machine import Machine
 from sweep.study import Study
@@ -47,7 +48,7 @@ class SimulatorEvaluator:
                 )
                 for s in self.scenarios
             )
-        except SimulationError as error:
+        except (SimulationError, PolicyError) as error:
             raise EvaluationError(str(error)) from error
 
 

@@ -70,14 +70,16 @@ class RayExecutor(Executor):
         stop: Callable[[], bool] = never,
     ) -> Iterator[Attempt]:
         waiting: deque[Job] = deque((trial, made_before.get(trial.number, 0)) for trial in trials)
+        # What has failed comes last and alone: a trial that kills its worker takes no other with it.
+        again: deque[Job] = deque()
         idle = deque(self._actors)
         running: dict[Any, tuple[Any, list[Job]]] = {}
-        while waiting or running:
+        while waiting or again or running:
             if stop():
                 waiting.clear()
-            while waiting and idle:
-                share = max(1, min(self._batch, len(waiting) // (2 * self.workers)))
-                jobs = [waiting.popleft() for _ in range(share)]
+                again.clear()
+            while idle and (waiting or again):
+                jobs = self._share(waiting) if waiting else [again.popleft()]
                 actor = idle.popleft()
                 running[actor.run.remote(jobs)] = (actor, jobs)
             if not running:
@@ -88,6 +90,7 @@ class RayExecutor(Executor):
                 attempts = ray.get(done)
             except failures.RayError as error:
                 attempts = [_failed(job, error) for job in jobs]
+                ray.kill(actor)  # it may have failed without dying
                 self._actors.remove(actor)
                 actor = self._new_actor()
                 self._actors.append(actor)
@@ -98,7 +101,12 @@ class RayExecutor(Executor):
                     not each.settles
                     and each.number + 1 < made_before.get(each.trial.number, 0) + MAX_ATTEMPTS
                 ):
-                    waiting.append((each.trial, each.number + 1))
+                    again.append((each.trial, each.number + 1))
+
+    def _share(self, waiting: deque[Job]) -> list[Job]:
+        """The next batch for one worker, smaller towards the end, so that all end together."""
+        size = max(1, min(self._batch, len(waiting) // (2 * self.workers)))
+        return [waiting.popleft() for _ in range(size)]
 
     def close(self) -> None:
         for actor in self._actors:
@@ -138,7 +146,7 @@ def _cause(error: Exception) -> Cause:
         return Cause.OUT_OF_MEMORY
     if isinstance(error, failures.NodeDiedError):
         return Cause.NODE_LOST
-    if isinstance(error, failures.RuntimeEnvSetupError):
+    if isinstance(error, (failures.RuntimeEnvSetupError, failures.RayTaskError)):
         return Cause.ENVIRONMENT
     if isinstance(error, failures.ActorDiedError) and "node died" in str(error).lower():
         return Cause.NODE_LOST

@@ -71,4 +71,8 @@ def attempt(
         failure = Failure(Cause.CONFIGURATION, str(error))
     except MemoryError as error:
         failure = Failure(Cause.OUT_OF_MEMORY, str(error) or "out of memory")
+    except (
+        Exception
+    ) as error:  # a defect of ours or of the installation: nothing that the sampler should learn
+        failure = Failure(Cause.ENVIRONMENT, f"{type(error).__name__}: {error}")
     return Attempt(trial, number, measurements, failure, worker, started, clock() - started)

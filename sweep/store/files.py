@@ -1,6 +1,7 @@
 """A study's store as a directory: an append log, and Parquet segments named by a manifest.
 
 `attempts.log`     a header line, then records (length, CRC-32, payload), each fsynced
+`attempts.log.cut` what was last cut off its end on opening, if anything was
 `segments/N.parquet`  sealed attempts, never changed
 `manifest.json`    which segments count; replaced in one rename
 `lock`             held (flock) by the one writer; its pid and host
@@ -137,6 +138,10 @@ class FileStore(Store):
     def _log_path(self) -> Path:
         return self.directory / "attempts.log"
 
+    @property
+    def _cut_path(self) -> Path:
+        return self.directory / "attempts.log.cut"
+
     def _read_log(self, read_only: bool) -> list[Attempt]:
         data = self._log_path.read_bytes() if self._log_path.exists() else b""
         if data and not data.startswith(_HEADER) and not _HEADER.startswith(data):
@@ -150,8 +155,11 @@ class FileStore(Store):
         if len(body) > end:
             self._notes.append(
                 f"{self._log_path}: cut off {len(body) - end} bytes of a torn or damaged record"
+                + ("" if read_only else f", kept in {self._cut_path.name}")
             )
         if not read_only:
+            if len(body) > end:
+                _replace(self._cut_path, body[end:])
             if len(data) < len(_HEADER):
                 _replace(self._log_path, _HEADER)
             self._log = self._log_path.open("r+b")

@@ -104,7 +104,8 @@ def unframe(data: bytes) -> Iterator[tuple[Attempt, int]]:
     while at + _FRAME.size <= len(data):
         length, checksum = _FRAME.unpack_from(data, at)
         payload = data[at + _FRAME.size : at + _FRAME.size + length]
-        if length > MAX_PAYLOAD_BYTES or len(payload) != length or zlib.crc32(payload) != checksum:
+        # A length of 0 is what a crash leaves in blocks that were allotted and never written.
+        if not 0 < length <= MAX_PAYLOAD_BYTES or len(payload) != length or zlib.crc32(payload) != checksum:
             return
         at += _FRAME.size + length
         yield from_rows(json.loads(payload))[0], at

@@ -1,0 +1,6 @@
+"""Test settings: no test may fail because the machine is slow."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
