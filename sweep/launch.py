@@ -92,7 +92,12 @@ def first_trials(study: Study) -> list[tuple[str, Configuration]]:
     found: dict[str, tuple[str, Configuration]] = {}
     for origin, policy, params in candidates:
         configuration = Configuration.of(policy, params)
-        found.setdefault(configuration.key(), (origin, configuration))
+        known = found.get(configuration.key())
+        if known and origin.startswith("preset:") and known[0] != "baseline":
+            origin = f"{known[0]}, {origin.removeprefix('preset:')}"
+        elif known:
+            continue
+        found[configuration.key()] = (origin, configuration)
     for name in space.policies:
         configuration = space.start(name)
         found.setdefault(configuration.key(), ("default", configuration))

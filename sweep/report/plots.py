@@ -8,7 +8,7 @@ from typing import Any
 from sweep.recommend import Point, Standing
 from sweep.report.tables import label, show_value
 
-_MAX_SHOWN = 4.0
+_MAX_SHOWN = 2.5
 
 
 def _axis(standing: Standing, place: int) -> str:
@@ -24,7 +24,8 @@ def _near(points: list[Point]) -> list[Point]:
 
 
 def write_png(standing: Standing, path: Path, title: str) -> None:
-    """The first two objectives, 1,500 x 1,000 pixels. Points above 4 x the baseline are left out, and counted."""
+    """The first two objectives, 1,500 x 1,000 pixels. Points above 2.5 x the baseline are left
+    out, and counted."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -42,15 +43,22 @@ def write_png(standing: Standing, path: Path, title: str) -> None:
     marked = [*standing.by_origin("baseline"), *standing.by_origin("preset:")]
     if standing.recommended:
         marked.append(standing.recommended)
-    placed: list[tuple[float, float]] = []
-    for point in _near(marked):
+    for i, point in enumerate(_near(marked)):
         x, y = point.ratios[:2]
         best = point is standing.recommended
         axes.scatter([x], [y], s=90, facecolors="none", edgecolors="#2da44e" if best else "#24292f", zorder=5)
-        shift = 10.0 + 13.0 * sum(abs(x - px) < 0.12 and abs(y - py) < 0.12 for px, py in placed)
-        placed.append((x, y))
         text = label(point, standing) + (f": {point.trial.configuration.policy}" if best else "")
-        axes.annotate(text, (x, y), xytext=(8, shift), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            text,
+            (x, y),
+            xytext=(-6, -24) if best else (22, 26 + 15 * (i % 3)),
+            textcoords="offset points",
+            fontsize=8,
+            ha="right" if best else "left",
+            color="#1a7f37" if best else "#24292f",
+            arrowprops={"arrowstyle": "-", "color": "#8c959f", "linewidth": 0.6},
+            zorder=6,
+        )
     axes.set_xlabel(_axis(standing, 0))
     axes.set_ylabel(_axis(standing, 1))
     axes.set_title(title + (f" ({left_out} points above {_MAX_SHOWN:g}x not shown)" if left_out else ""))

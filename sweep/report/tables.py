@@ -47,29 +47,28 @@ def rows(standing: Standing) -> list[Point]:
 def front_table(standing: Standing, limit: int | None = None) -> Table:
     """Ratios to the baseline (mean over the workloads), and the values in each workload."""
     table = Table(
-        title="Pareto front, baseline and kernels (simulated; x = times the baseline)", title_justify="left"
+        title="Pareto front, baseline and kernels - simulated; x: times the baseline, mean over workloads",
+        title_justify="left",
+        show_lines=limit is None,
     )
-    table.add_column("", no_wrap=True)
-    table.add_column("configuration", overflow="fold", ratio=2)
+    table.add_column("configuration", overflow="fold", ratio=3)
     for name in standing.objectives:
-        table.add_column(f"{name}\nx baseline", justify="right")
-    for name in standing.objectives:
-        table.add_column(f"{name}\nper workload", overflow="fold")
+        table.add_column(f"{name} x", justify="right", overflow="fold", max_width=12)
+    if limit is None:
+        table.add_column("in each workload: " + ", ".join(standing.objectives), overflow="fold", ratio=4)
     shown = rows(standing)
     for point in shown[:limit] if limit else shown:
-        style = (
-            "bold green" if point is standing.recommended else ("dim" if point not in standing.front else "")
-        )
-        table.add_row(
-            label(point, standing),
-            str(point.trial.configuration),
-            *(f"{ratio:.3f}" for ratio in point.ratios),
-            *(
-                "\n".join(f"{s}: {show_value(n, m.get(n))}" for s, m in point.measurements)
-                for n in standing.objectives
-            ),
-            style=style,
-        )
+        best, on_front = point is standing.recommended, point in standing.front
+        cells = [f"{label(point, standing)}: {point.trial.configuration}"]
+        cells += [f"{ratio:.3f}" for ratio in point.ratios]
+        if limit is None:
+            cells.append(
+                "\n".join(
+                    f"{scenario}: " + ", ".join(show_value(n, m.get(n)) for n in standing.objectives)
+                    for scenario, m in point.measurements
+                )
+            )
+        table.add_row(*cells, style="bold green" if best else ("" if on_front else "dim"))
     return table
 
 
