@@ -65,7 +65,7 @@ static void clock_over(struct policy_run *run, struct plat_rcu_head *head);
 
 static void free_list(struct policy_run *run, struct plat_rcu_head *head)
 {
-	dead_free_in_bulk(run, dead_of(head), FREE_BULK, DEAD_READY);
+	dead_free_in_bulk(run, dead_of(head), FREE_BULK, DEAD_READY, PLAT_COST_WALK);
 }
 
 static void post(struct policy_run *run, struct posting posting)
@@ -127,8 +127,8 @@ static void clock_over(struct policy_run *run, struct plat_rcu_head *head)
 	post(run, prepare(run, cpu, dead_list_take(&cpu->held), now));
 	plat_unlock(run, &cpu->lock);
 
-	dead_free_in_bulk(run, dead_of(head), FREE_BULK, DEAD_READY);
-	dead_free_in_bulk(run, covered.head, FREE_BULK, DEAD_POSTPONED);
+	dead_free_in_bulk(run, dead_of(head), FREE_BULK, DEAD_READY, PLAT_COST_WALK);
+	dead_free_in_bulk(run, covered.head, FREE_BULK, DEAD_POSTPONED, PLAT_COST_WALK);
 }
 
 /* Is it time to post what is held? With the lock held. */

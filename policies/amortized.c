@@ -58,7 +58,7 @@ static void grace_period_over(struct policy_run *run, struct plat_rcu_head *head
 	}
 	plat_unlock(run, &cpu->lock);
 	if (stopping)
-		dead_free_in_bulk(run, first, DEAD_BULK_MAX, DEAD_READY);
+		dead_free_in_bulk(run, first, DEAD_BULK_MAX, DEAD_READY, PLAT_COST_WALK);
 }
 
 static void post(struct policy_run *run, struct dead_list list)
@@ -99,7 +99,7 @@ static void work_func(struct policy_run *run, struct plat_work *work)
 	cpu->used = false;
 	again = cpu->freeable.head;
 	plat_unlock(run, &cpu->lock);
-	dead_free_in_bulk(run, idle.head, DEAD_BULK_MAX, DEAD_READY);
+	dead_free_in_bulk(run, idle.head, DEAD_BULK_MAX, DEAD_READY, PLAT_COST_WALK);
 	if (again)
 		plat_work_queue(run, work, idle_drain_ns(run));
 }
@@ -129,7 +129,7 @@ static void stop(struct policy_run *run)
 		rest = dead_list_take(&cpu->freeable);
 		plat_unlock(run, &cpu->lock);
 		plat_work_cancel(run, &cpu->work);
-		dead_free_in_bulk(run, rest.head, DEAD_BULK_MAX, DEAD_READY);
+		dead_free_in_bulk(run, rest.head, DEAD_BULK_MAX, DEAD_READY, PLAT_COST_WALK);
 	}
 }
 

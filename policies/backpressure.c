@@ -79,7 +79,7 @@ static void free_waited(struct policy_run *run, struct policy_call *call)
 	if (!call->word)
 		return;
 	call->word = 0;
-	dead_free_in_bulk(run, dead_list_take(&call->list).head, DEAD_BULK_MAX, DEAD_READY);
+	dead_free_in_bulk(run, dead_list_take(&call->list).head, DEAD_BULK_MAX, DEAD_READY, PLAT_COST_WALK);
 }
 
 static void dispose(struct policy_run *run, struct policy_call *call, struct dead_object *object)

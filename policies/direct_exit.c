@@ -34,12 +34,14 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 	}
 	dead_list_add(run, &call->list, object);
 	if (call->list.count == bulk_size)
-		dead_free_in_bulk(run, dead_list_take(&call->list).head, bulk_size, DEAD_POSTPONED);
+		dead_free_in_bulk(run, dead_list_take(&call->list).head, bulk_size, DEAD_POSTPONED,
+				  PLAT_COST_LINK);
 }
 
 static void call_end(struct policy_run *run, struct policy_call *call)
 {
-	dead_free_in_bulk(run, dead_list_take(&call->list).head, DEAD_BULK_MAX, DEAD_POSTPONED);
+	dead_free_in_bulk(run, dead_list_take(&call->list).head, DEAD_BULK_MAX, DEAD_POSTPONED,
+			  PLAT_COST_LINK);
 }
 
 const struct policy policy_direct_exit = {

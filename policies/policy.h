@@ -322,11 +322,13 @@ static inline void dead_list_post(struct policy_run *run, struct dead_list list)
 		plat_call_rcu(run, &list.head->rcu, dead_free_chain, list.count);
 }
 
-/* Free a chain through ->next in arrays of up to `bulk` (1 .. DEAD_BULK_MAX) objects. */
+/* Free a chain through ->next in arrays of up to `bulk` (1 .. DEAD_BULK_MAX) objects.
+ * `touch` is PLAT_COST_LINK if the objects were linked just now and are cache-hot, else
+ * PLAT_COST_WALK. */
 #define DEAD_BULK_MAX 64
 
 static inline void dead_free_in_bulk(struct policy_run *run, struct dead_object *object, u32 bulk,
-				     enum dead_state from)
+				     enum dead_state from, enum plat_cost touch)
 {
 	struct dead_object *array[DEAD_BULK_MAX];
 	u32 nr;
@@ -334,7 +336,7 @@ static inline void dead_free_in_bulk(struct policy_run *run, struct dead_object 
 	while (object) {
 		for (nr = 0; object && nr < bulk; object = object->next)
 			array[nr++] = object;
-		plat_charge(run, PLAT_COST_WALK, nr);
+		plat_charge(run, touch, nr);
 		plat_charge(run, PLAT_COST_STORE, nr);
 		plat_free_bulk(run, array, nr, from);
 	}

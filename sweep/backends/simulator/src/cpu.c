@@ -132,7 +132,9 @@ static void call_begin(sim *s, struct cpu *c, u32 row)
 		s->call_pool = call->next;
 	else
 		call = sim_zalloc(s, sizeof(*call));
-	*call = (struct task_call){ .mm = mm, .start_ps = s->now, .n = s->w.n[row], .left = s->w.n[row], .cpu = c->id };
+	*call = (struct task_call){
+		.mm = mm, .start_ps = s->now, .n = s->w.n[row], .left = s->w.n[row], .cpu = c->id
+	};
 	call->call.kind = s->w.kind[row] == ROW_EXIT ? CALL_EXIT : CALL_MUNMAP;
 	mm_begin(s, mm);
 	call->call.mm = mm->state;
@@ -180,7 +182,8 @@ void task_wake_sleepers(sim *s, s64 t)
 	while (*link) {
 		struct task_call *call = *link, **end;
 		struct cpu *c = &s->cpus[call->cpu];
-		bool done = s->m.gp_constant ? (s64)call->wait_cookie <= t : call->wait_cookie <= s->gp.completed;
+		bool done = s->m.gp_constant ? (s64)call->wait_cookie <= t :
+					       call->wait_cookie <= s->gp.completed;
 
 		if (!done) {
 			link = &call->next;
@@ -373,8 +376,9 @@ void cpu_tick(sim *s, struct cpu *c, s64 t)
 	if (c->gp_noticed && c->qs_needed && (!c->call || s->m.preemptible_kernel))
 		c->qs_passed = true;
 	new_gp = c->gp_seen != s->gp.completed || (s->gp.active && c->qs_needed && !c->gp_noticed);
-	pending = new_gp || (c->qs_needed && c->qs_passed) ||
-		  (!s->m.nocb && (c->cblist.seg[CB_DONE].nr || (!s->gp.active && cblist_untagged(&c->cblist))));
+	pending =
+		new_gp || (c->qs_needed && c->qs_passed) ||
+		(!s->m.nocb && (c->cblist.seg[CB_DONE].nr || (!s->gp.active && cblist_untagged(&c->cblist))));
 	if (pending) {
 		c->softirq_pending = true;
 		c->now = max_s64(c->now, t);

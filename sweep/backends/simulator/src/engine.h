@@ -18,14 +18,14 @@ struct sim_machine {
 	int64_t jiffy_ns; /* 1e9 / HZ */
 
 	/* [rcu] grace periods */
-	int32_t gp_constant;	      /* 1: every callback waits exactly gp_constant_ns; for proofs */
+	int32_t gp_constant; /* 1: every callback waits exactly gp_constant_ns; for proofs */
 	int64_t gp_constant_ns;
-	int32_t preemptible_kernel;   /* 1: a tick in kernel mode outside a reader is a quiescent state */
+	int32_t preemptible_kernel; /* 1: a tick in kernel mode outside a reader is a quiescent state */
 	int32_t jiffies_till_first_fqs;
 	int32_t jiffies_till_next_fqs;
 	int32_t jiffies_till_sched_qs;
-	int64_t gp_init_ns;	      /* from the GP kthread's wake-up to CPUs seeing the new number */
-	int64_t gp_cleanup_ns;	      /* from the last quiescent state to the number's end */
+	int64_t gp_init_ns;    /* from the GP kthread's wake-up to CPUs seeing the new number */
+	int64_t gp_cleanup_ns; /* from the last quiescent state to the number's end */
 
 	/* [rcu] callbacks */
 	int32_t blimit, qhimark, qlowmark, qovld, rcu_divisor;
@@ -33,11 +33,11 @@ struct sim_machine {
 
 	/* [nocb] offloading: all CPUs or none */
 	int32_t nocb;
-	int32_t lazy;			     /* CONFIG_RCU_LAZY and enable_rcu_lazy */
+	int32_t lazy; /* CONFIG_RCU_LAZY and enable_rcu_lazy */
 	int32_t nocb_nobypass_lim_per_jiffy;
 	int32_t lazy_flush_jiffies;
-	int32_t nocb_gp_stride;		     /* CPUs per rcuog kthread */
-	int32_t nocb_housekeeping_cpus;	     /* kthreads run on the first n CPUs only; 0: anywhere */
+	int32_t nocb_gp_stride;		/* CPUs per rcuog kthread */
+	int32_t nocb_housekeeping_cpus; /* kthreads run on the first n CPUs only; 0: anywhere */
 
 	/* [sched] */
 	int64_t wake_latency_ns; /* from a wake-up to the kthread running on an idle CPU */
@@ -56,7 +56,7 @@ struct sim_machine {
 	int64_t kswapd_pass_ns; /* time of one balancing pass at one priority */
 
 	/* [costs] */
-	int64_t unlink_ps;	    /* per object, all that a call does beside the policy */
+	int64_t unlink_ps; /* per object, all that a call does beside the policy */
 	int64_t link_ps, walk_ps, store_ps, compare_ps;
 	int64_t lock_ps;	    /* lock and unlock, nobody else there */
 	int64_t lock_handoff_ps;    /* on top, when somebody else held it or had it last */
@@ -64,22 +64,22 @@ struct sim_machine {
 	int64_t call_rcu_nocb_ps;   /* offloaded, under nocb_lock */
 	int64_t call_rcu_bypass_ps; /* offloaded, onto the bypass list */
 	int64_t bypass_flush_ps;
-	int64_t wake_ps;	    /* what the waker pays */
+	int64_t wake_ps; /* what the waker pays */
 	int64_t context_switch_ps;
-	int64_t softirq_ps;	    /* entry and exit of one RCU softirq */
-	int64_t callback_ps;	    /* dequeue and indirect call, per callback */
-	int64_t callback_bh_ps;	    /* on top, per callback in rcuop: local_bh_enable .. disable */
-	int64_t nocb_gp_scan_ps;    /* rcuog, per CPU of its group and pass */
+	int64_t softirq_ps;	      /* entry and exit of one RCU softirq */
+	int64_t callback_ps;	      /* dequeue and indirect call, per callback */
+	int64_t callback_bh_ps;	      /* on top, per callback in rcuop: local_bh_enable .. disable */
+	int64_t nocb_gp_scan_ps;      /* rcuog, per CPU of its group and pass */
 	int64_t alloc_ps, release_ps; /* plat_alloc and plat_release */
 	int64_t gp_snapshot_ps, gp_start_ps, gp_poll_ps;
-	int64_t work_queue_ps;	    /* arm a delayed work */
-	int64_t free_fast_ps;	    /* kmem_cache_free to this CPU's active slab */
-	int64_t free_slow_ps;	    /* ... to another slab, that this CPU touched last */
-	int64_t free_remote_ps;	    /* ... to a slab that another CPU touched last */
+	int64_t work_queue_ps;	     /* arm a delayed work */
+	int64_t free_fast_ps;	     /* kmem_cache_free to this CPU's active slab */
+	int64_t free_slow_ps;	     /* ... to another slab, that this CPU touched last */
+	int64_t free_remote_ps;	     /* ... to a slab that another CPU touched last */
 	int64_t free_bulk_object_ps; /* per object in build_detached_freelist */
-	int64_t free_hook_ps;	    /* per object, bulk or not: memcg uncharge */
-	int64_t list_lock_ps;	    /* node partial list, taken and released */
-	int64_t slab_discard_ps;    /* a slab goes back to the page allocator */
+	int64_t free_hook_ps;	     /* per object, bulk or not: memcg uncharge */
+	int64_t list_lock_ps;	     /* node partial list, taken and released */
+	int64_t slab_discard_ps;     /* a slab goes back to the page allocator */
 };
 
 /* Rows sorted by time. Kinds: 0 munmap-like call, 1 exit, 2 faults (n page faults on that
@@ -88,7 +88,7 @@ struct sim_workload {
 	int64_t nr_rows;
 	const int64_t *t_ns;
 	const int32_t *cpu;
-	const int32_t *mm;   /* 0 .. nr_mms - 1; -1 for faults */
+	const int32_t *mm; /* 0 .. nr_mms - 1; -1 for faults */
 	const uint8_t *kind;
 	const int32_t *n;
 	int32_t nr_mms;
@@ -96,30 +96,30 @@ struct sim_workload {
 	int64_t fault_window_ns;
 
 	/* readers */
-	int32_t rcu_only;	       /* 0: mm_ref, exits have no readers */
+	int32_t rcu_only; /* 0: mm_ref, exits have no readers */
 	int64_t readers_per_1000_faults;
 	int64_t background_readers_per_cpu_per_s;
-	int32_t nr_section_quantiles;  /* length of a section: piecewise linear between (ppm, ns) */
+	int32_t nr_section_quantiles; /* length of a section: piecewise linear between (ppm, ns) */
 	const int64_t *section_ppm;
 	const int64_t *section_ns;
-	int64_t preempted_ppm;	       /* of the readers, how many are preempted inside */
+	int64_t preempted_ppm; /* of the readers, how many are preempted inside */
 	int32_t nr_preempted_quantiles;
 	const int64_t *preempted_ppm_at;
 	const int64_t *preempted_ns;
 
 	/* memory pressure: free pages, piecewise linear, in 1/1000 of the high watermark */
-	int32_t nr_pressure;	       /* 0: none */
+	int32_t nr_pressure; /* 0: none */
 	const int64_t *pressure_t_ns;
 	const int64_t *pressure_permille;
 };
 
 struct sim_request {
-	int32_t policy;		/* place in sim_policy_name() */
+	int32_t policy; /* place in sim_policy_name() */
 	int32_t nr_params;
-	const int64_t *params;	/* in the order of the policy's table */
+	const int64_t *params; /* in the order of the policy's table */
 	uint64_t seed;
-	int64_t max_steps;	/* bound on events and objects handled; 0: none */
-	int64_t max_drain_ns;	/* bound on virtual time after the end of the workload */
+	int64_t max_steps;	    /* bound on events and objects handled; 0: none */
+	int64_t max_drain_ns;	    /* bound on virtual time after the end of the workload */
 	int64_t series_interval_ns; /* 0: none */
 };
 
@@ -143,7 +143,8 @@ struct sim_result {
 	int64_t duration_ns; /* measured span: the workload's, or to the end of its last call */
 
 	struct sim_distribution exit_latency, munmap_latency, dead_age;
-	double exit_ns_per_object_mean, exit_ns_per_object_p50, exit_ns_per_object_p99, exit_ns_per_object_max;
+	double exit_ns_per_object_mean, exit_ns_per_object_p50, exit_ns_per_object_p99,
+		exit_ns_per_object_max;
 
 	double retained_bytes_mean, retained_bytes_peak;
 	double retained_postponed_bytes_mean, retained_waiting_bytes_mean, retained_ready_bytes_mean;
@@ -177,8 +178,8 @@ const char *sim_policy_name(int32_t policy);
 /* 0, or an error with its text in `message` (at most message_bytes, with the final 0).
  * Thread-safe; holds no state between calls. Pair with sim_result_free(). */
 int32_t sim_run(const struct sim_machine *machine, const struct sim_workload *workload,
-		const struct sim_request *request, struct sim_result *result,
-		char *message, int32_t message_bytes);
+		const struct sim_request *request, struct sim_result *result, char *message,
+		int32_t message_bytes);
 void sim_result_free(struct sim_result *result);
 
 #endif

@@ -13,7 +13,8 @@ void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps)
 	s32 here = s->cpu->id;
 
 	if (lock->held)
-		sim_fail(s, "policy '%s' takes a lock that is held already: it would deadlock", s->policy->name);
+		sim_fail(s, "policy '%s' takes a lock that is held already: it would deadlock",
+			 s->policy->name);
 	if (s->now >= lock->from_ps && s->now < lock->until_ps) {
 		s->now = lock->until_ps + s->m.lock_handoff_ps;
 		s->r.lock_waits++;

@@ -29,7 +29,8 @@ static void wake_gp(sim *s, struct nocb_group *g)
 static void arm_timer(sim *s, struct nocb_group *g, s64 jiffies)
 {
 	g->timer = ++g->generation;
-	event_add(s, timer_expiry(s, s->now, jiffies), EVENT_NOCB_TIMER, (u32)(g - s->groups), NULL, g->timer);
+	event_add(s, timer_expiry(s, s->now, jiffies), EVENT_NOCB_TIMER, (u32)(g - s->groups), NULL,
+		  g->timer);
 }
 
 /* wake_nocb_gp_defer(): a bypass wake-up overrides what was deferred before. */
@@ -105,8 +106,8 @@ static void enqueue_wake(sim *s, struct cpu *c, bool was_all_done, s64 jiffy)
 }
 
 /* Callbacks that belong on ->cblist: nocb_lock is held, and is released. */
-static void enqueue_cblist(sim *s, struct cpu *c, struct plat_rcu_head *head, s64 objects,
-			   bool was_all_done, s64 jiffy)
+static void enqueue_cblist(sim *s, struct cpu *c, struct plat_rcu_head *head, s64 objects, bool was_all_done,
+			   s64 jiffy)
 {
 	s->now += s->m.call_rcu_nocb_ps;
 	segment_add(&c->cblist.seg[CB_NEXT], head, objects);

@@ -135,7 +135,8 @@ void plat_gp_wait(struct policy_run *s, u64 gp)
 	if (s->locks_held)
 		sim_fail(s, "policy '%s' waits for a grace period with a lock held", s->policy->name);
 	if (!s->cpu->call)
-		sim_fail(s, "policy '%s' waits for a grace period outside dispose() and call_end()", s->policy->name);
+		sim_fail(s, "policy '%s' waits for a grace period outside dispose() and call_end()",
+			 s->policy->name);
 	if (s->m.gp_constant) {
 		if (s->now >= (s64)gp)
 			return;

@@ -22,8 +22,8 @@ static s64 free_pages(sim *s, s64 t)
 	for (int32_t i = 0; i < s->w.nr_pressure; i++) {
 		if (t_ns < at[i]) {
 			if (i)
-				permille = level[i - 1] +
-					   (level[i] - level[i - 1]) * (t_ns - at[i - 1]) / (at[i] - at[i - 1]);
+				permille = level[i - 1] + (level[i] - level[i - 1]) * (t_ns - at[i - 1]) /
+								  (at[i] - at[i - 1]);
 			break;
 		}
 		permille = level[i];

@@ -88,14 +88,16 @@ static void check_workload(sim *s)
 
 	for (s64 i = 0; i < w->nr_rows; i++) {
 		if (w->cpu[i] < 0 || w->cpu[i] >= s->m.nr_cpus)
-			sim_fail(s, "row %lld of the workload runs on CPU %d; the machine has %d", (long long)i,
-				 w->cpu[i], s->m.nr_cpus);
-		if (w->n[i] < 0 || w->t_ns[i] < 0 || w->t_ns[i] > w->duration_ns || (i && w->t_ns[i] < w->t_ns[i - 1]))
-			sim_fail(s, "row %lld of the workload: times must not fall, and counts not be negative",
+			sim_fail(s, "row %lld of the workload runs on CPU %d; the machine has %d",
+				 (long long)i, w->cpu[i], s->m.nr_cpus);
+		if (w->n[i] < 0 || w->t_ns[i] < 0 || w->t_ns[i] > w->duration_ns ||
+		    (i && w->t_ns[i] < w->t_ns[i - 1]))
+			sim_fail(s,
+				 "row %lld of the workload: times must not fall, and counts not be negative",
 				 (long long)i);
 		if (w->kind[i] != ROW_FAULTS && (w->mm[i] < 0 || w->mm[i] >= w->nr_mms))
-			sim_fail(s, "row %lld of the workload names address space %d of %d", (long long)i, w->mm[i],
-				 w->nr_mms);
+			sim_fail(s, "row %lld of the workload names address space %d of %d", (long long)i,
+				 w->mm[i], w->nr_mms);
 	}
 }
 
@@ -151,7 +153,8 @@ static void setup_cpus(sim *s)
 	s->nr_groups = groups;
 	for (s32 i = 0; i < groups; i++) {
 		s->groups[i].gp_sleep = true;
-		s->groups[i].rcuog = (struct kthread){ .kind = KTHREAD_RCUOG, .index = i,
+		s->groups[i].rcuog = (struct kthread){ .kind = KTHREAD_RCUOG,
+						       .index = i,
 						       .home = i * s->m.nocb_gp_stride };
 	}
 	for (s->tree_size = 1; s->tree_size < s->nr_contexts; s->tree_size *= 2)
@@ -264,8 +267,9 @@ static bool step(sim *s, s64 limit)
 	if (next > limit || next == TIME_MAX)
 		return false;
 	if (s->req.max_steps && ++s->r.steps > s->req.max_steps)
-		sim_fail(s, "the simulation has not ended after %lld steps (at %.3f s of virtual time): "
-			    "raise max_steps, or shorten the workload",
+		sim_fail(s,
+			 "the simulation has not ended after %lld steps (at %.3f s of virtual time): "
+			 "raise max_steps, or shorten the workload",
 			 (long long)s->req.max_steps, (double)next / 1e12);
 	metrics_flush(s, next);
 	if (event <= s->keys[1]) {
@@ -286,9 +290,11 @@ static void measure(sim *s)
 		limit = measured_until(s);
 	while (step(s, limit));
 	if (limit == TIME_MAX)
-		sim_fail(s, "the workload never ends: %lld rows cannot start (a task that policy '%s' put to sleep "
-			    "is never woken)",
-			 (long long)s->rows_left, s->policy->name);
+		sim_fail(
+			s,
+			"the workload never ends: %lld rows cannot start (a task that policy '%s' put to sleep "
+			"is never woken)",
+			(long long)s->rows_left, s->policy->name);
 	s->end_ps = limit;
 	metrics_finish(s);
 }

@@ -48,14 +48,14 @@ struct object {
 enum slab_place { SLAB_NONE, SLAB_ACTIVE, SLAB_CPU_PARTIAL, SLAB_NODE_PARTIAL, SLAB_FULL, SLAB_DISCARDED };
 
 struct slab {
-	struct object *free;	 /* free objects that were in use before */
-	u32 virgin;		 /* objects from here on were never in use */
-	u32 in_use;		 /* live or dead */
+	struct object *free; /* free objects that were in use before */
+	u32 virgin;	     /* objects from here on were never in use */
+	u32 in_use;	     /* live or dead */
 	u32 live;
-	u32 next, prev;		 /* in a partial list, or the list of unused slab numbers */
+	u32 next, prev; /* in a partial list, or the list of unused slab numbers */
 	uint16_t place;
-	uint16_t touched_by;	 /* the CPU that wrote to it last */
-	bool was_used;		 /* has held an object since its pages were allocated */
+	uint16_t touched_by; /* the CPU that wrote to it last */
+	bool was_used;	     /* has held an object since its pages were allocated */
 };
 
 #define NO_SLAB UINT32_MAX
@@ -87,25 +87,32 @@ enum { CB_DONE, CB_WAIT, CB_NEXT_READY, CB_NEXT, CB_NR_SEGMENTS };
 struct cblist { /* struct rcu_segcblist */
 	struct cb_segment seg[CB_NR_SEGMENTS];
 	u64 gp[CB_NR_SEGMENTS];
-	s64 len; /* of all segments, and of the bypass list */
+	s64 len;       /* of all segments, and of the bypass list */
 	s64 newest_ps; /* when the last one was posted */
 };
 
 /* ---- kernel threads ---- */
 
-enum kthread_kind { KTHREAD_RCUOG, KTHREAD_RCUOP, KTHREAD_KSOFTIRQD, KTHREAD_KWORKER, KTHREAD_KSWAPD, KTHREAD_CONSTANT };
+enum kthread_kind {
+	KTHREAD_RCUOG,
+	KTHREAD_RCUOP,
+	KTHREAD_KSOFTIRQD,
+	KTHREAD_KWORKER,
+	KTHREAD_KSWAPD,
+	KTHREAD_CONSTANT
+};
 
 struct kthread {
 	enum kthread_kind kind;
-	s32 index;	/* which CPU or group it serves */
-	s32 home;	/* the CPU it ran on last */
-	bool awake;	/* woken or running */
-	bool again;	/* woken while awake */
+	s32 index;  /* which CPU or group it serves */
+	s32 home;   /* the CPU it ran on last */
+	bool awake; /* woken or running */
+	bool again; /* woken while awake */
 	struct kthread *next;
 };
 
-struct sim_work { /* inside plat_work.opaque */
-	u64 armed;	/* number of the pending expiry, 0: idle */
+struct sim_work {  /* inside plat_work.opaque */
+	u64 armed; /* number of the pending expiry, 0: idle */
 	struct plat_work *next;
 	u64 queued;
 };
@@ -165,7 +172,7 @@ struct cpu {
 
 struct nocb_group {
 	struct kthread rcuog;
-	bool gp_sleep;	   /* asleep for want of callbacks or of a grace period */
+	bool gp_sleep; /* asleep for want of callbacks or of a grace period */
 	bool waits_for_gp;
 	u64 wait_gp;
 	s32 defer;
@@ -210,7 +217,14 @@ struct event {
 
 /* ---- metrics ---- */
 
-enum account { ACCOUNT_POSTPONED, ACCOUNT_WAITING, ACCOUNT_READY, ACCOUNT_OVERHEAD, ACCOUNT_PINNED, NR_ACCOUNTS };
+enum account {
+	ACCOUNT_POSTPONED,
+	ACCOUNT_WAITING,
+	ACCOUNT_READY,
+	ACCOUNT_OVERHEAD,
+	ACCOUNT_PINNED,
+	NR_ACCOUNTS
+};
 
 struct pending { /* a change that lies behind the horizon */
 	s64 t;
@@ -245,10 +259,10 @@ struct policy_run {
 	const struct policy *policy;
 	void *state, **cpu_state;
 
-	s64 now;	   /* local time of what runs */
+	s64 now; /* local time of what runs */
 	s64 horizon;
-	struct cpu *cpu;   /* where it runs */
-	u64 sleep_cookie;  /* set by plat_gp_wait() */
+	struct cpu *cpu;  /* where it runs */
+	u64 sleep_cookie; /* set by plat_gp_wait() */
 	s32 locks_held;
 	enum run_phase phase;
 	s64 jiffy_ps;
@@ -370,10 +384,10 @@ void segment_add(struct cb_segment *seg, struct plat_rcu_head *head, s64 objects
 void segment_splice(struct cb_segment *to, struct cb_segment *from);
 struct plat_rcu_head *segment_pop(struct cb_segment *seg);
 void cblist_advance(struct cblist *l, u64 completed);
-bool cblist_pending(const struct cblist *l);	/* any that wait for a grace period */
-bool cblist_untagged(const struct cblist *l);	/* any in NEXT */
+bool cblist_pending(const struct cblist *l);  /* any that wait for a grace period */
+bool cblist_untagged(const struct cblist *l); /* any in NEXT */
 bool cblist_next_gp(const struct cblist *l, u64 *gp);
-bool rcu_accelerate(sim *s, struct cblist *l);	/* tag NEXT, ask for its grace period */
+bool rcu_accelerate(sim *s, struct cblist *l); /* tag NEXT, ask for its grace period */
 bool rcu_advance(sim *s, struct cblist *l);
 
 /* gp.c */
@@ -454,10 +468,11 @@ static inline void metrics_commit(sim *s, enum account account, s64 n)
 	if (account == ACCOUNT_PINNED) {
 		s->pinned_peak = max_s64(s->pinned_peak, s->count[ACCOUNT_PINNED]);
 	} else {
-		s64 objects = s->count[ACCOUNT_POSTPONED] + s->count[ACCOUNT_WAITING] + s->count[ACCOUNT_READY];
+		s64 objects =
+			s->count[ACCOUNT_POSTPONED] + s->count[ACCOUNT_WAITING] + s->count[ACCOUNT_READY];
 
-		s->retained_peak = max_s64(s->retained_peak,
-					   objects * s->m.object_bytes + s->count[ACCOUNT_OVERHEAD]);
+		s->retained_peak =
+			max_s64(s->retained_peak, objects * s->m.object_bytes + s->count[ACCOUNT_OVERHEAD]);
 	}
 }
 

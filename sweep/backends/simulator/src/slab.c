@@ -21,7 +21,8 @@ void slab_setup(sim *s)
 		if (s->w.kind[i] == 3)
 			slabs += (size_t)max_s64(s->w.n[i], 0); /* at worst one slab per object */
 	s->objects_reserved = slabs * (size_t)s->m.objects_per_slab * sizeof(struct object);
-	s->objects = mmap(NULL, s->objects_reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s->objects = mmap(NULL, s->objects_reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
 	if (s->objects == MAP_FAILED) {
 		s->objects = NULL;
 		sim_fail(s, "cannot reserve %zu bytes of addresses for the objects", s->objects_reserved);

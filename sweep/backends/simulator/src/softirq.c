@@ -5,10 +5,10 @@
  */
 #include "sim.h"
 
-#define MAX_BLIMIT 10000	     /* DEFAULT_MAX_RCU_BLIMIT, kernel/rcu/tree.c */
-#define MAX_SOFTIRQ_RESTART 10	     /* kernel/softirq.c */
-#define MAX_SOFTIRQ_PS 2000000000LL  /* MAX_SOFTIRQ_TIME, 2 ms, kernel/softirq.c */
-#define TIME_CHECK_EVERY 32	     /* rcu_do_batch_check_time() */
+#define MAX_BLIMIT 10000	    /* DEFAULT_MAX_RCU_BLIMIT, kernel/rcu/tree.c */
+#define MAX_SOFTIRQ_RESTART 10	    /* kernel/softirq.c */
+#define MAX_SOFTIRQ_PS 2000000000LL /* MAX_SOFTIRQ_TIME, 2 ms, kernel/softirq.c */
+#define TIME_CHECK_EVERY 32	    /* rcu_do_batch_check_time() */
 
 void callback_invoke(sim *s, struct plat_rcu_head *head)
 {
