@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ _STATES: Final = (
     ("waiting_bytes", "waiting for a grace period", "#ccbb44"),
     ("ready_bytes", "ready, not yet freed", "#ee6677"),
 )
+_POINTS: Final = 500
 _TIME_UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3))
 _SIZE_UNITS: Final = (("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
 
@@ -30,7 +32,7 @@ def write_plot(path: Path, title: str, result: SimulationResult) -> None:
     """
     if result.samples is None or result.calls is None:
         raise ValueError("a picture needs a series: simulate with series_interval_ns")
-    samples = {name: result.samples[name].to_numpy() for name in result.samples.column_names}
+    samples = {name: _thinned(result.samples[name].to_numpy()) for name in result.samples.column_names}
     calls = {name: result.calls[name].to_numpy() for name in result.calls.column_names}
     exits = calls["kind"] == _EXIT
 
@@ -42,8 +44,14 @@ def write_plot(path: Path, title: str, result: SimulationResult) -> None:
     _draw_exits(marks, calls["t_ns"][exits] / time_scale, calls["n"][exits])
     marks.set_xlabel(f"simulated time ({time_unit})")
     marks.set_xlim(0, max(float(samples["t_ns"].max(initial=0)) / time_scale, 1e-9))
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(textwrap.fill(title, 110), fontsize=10)
     figure.savefig(path, format="png")
+
+
+def _thinned(values: Any) -> Any:
+    """Means of neighbours, so that no more points are drawn than can be told apart."""
+    starts = np.arange(0, len(values), -(-len(values) // _POINTS) or 1)
+    return np.add.reduceat(values, starts) / np.diff(starts, append=len(values)) if len(values) else values
 
 
 def _unit(values: Any, candidates: tuple[tuple[str, float], ...]) -> tuple[str, float]:
@@ -64,7 +72,9 @@ def _draw_memory(axes: Axes, samples: dict[str, Any], time_scale: float, mean_by
         linewidth=0,
     )
     pinned = samples["pinned_slab_bytes"] / size_scale
-    axes.plot(t, pinned, color="black", linewidth=0.8, label="pinned slabs: pages without a live object")
+    axes.plot(
+        t, pinned, color="black", linewidth=0.8, alpha=0.7, label="pinned slabs: pages without a live object"
+    )
     axes.axhline(mean_bytes / size_scale, color="0.35", linestyle="--", linewidth=0.9, label="mean retained")
     axes.set_ylabel(f"dead memory ({size_unit})")
     axes.set_ylim(bottom=0)

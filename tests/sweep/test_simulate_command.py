@@ -1,0 +1,91 @@
+"""python -m sweep simulate: names in, one trial out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from policies import PolicyError
+from sweep import simulate_command
+from sweep.errors import USER_ERRORS
+from sweep.trial import METRICS
+
+TRIAL: dict[str, Any] = {"workload": "giant-exit", "machine": "vm-2cpu", "policy": "fixed_batch"}
+
+
+def test_json_is_the_measurement_as_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    simulate_command.run(**TRIAL, format="json")
+    document = json.loads(capsys.readouterr().out)
+    for name in METRICS:
+        group, _, leaf = name.partition(".")
+        value = document[group][leaf] if leaf else document[group]
+        assert isinstance(value, int | float)
+
+
+def test_the_table_has_every_metric_with_its_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    simulate_command.run(**TRIAL)
+    rows = [[cell.strip() for cell in line.split("│")] for line in capsys.readouterr().out.splitlines()]
+    units = {cells[1]: cells[3] for cells in rows if len(cells) > 4}
+    assert {name: metric.unit for name, metric in METRICS.items()}.items() <= units.items()
+
+
+def test_settings_reach_the_policy_and_the_machine() -> None:
+    request = simulate_command.resolve(
+        **TRIAL,
+        params=["max=64"],
+        machine_overrides=["rcu.blimit=20"],
+        scale=simulate_command.workloads.Scale(),
+        readers="rcu_only",
+        seed=3,
+    )
+    assert request.configuration.mapping()["max"] == 64
+    assert request.machine.resolved()["blimit"] == 20
+    assert request.workload.readers.kind == "rcu_only"
+
+
+def test_a_preset_is_its_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    simulate_command.run(**TRIAL | {"policy": "linux-6.12"}, format="json")
+    preset = capsys.readouterr().out
+    simulate_command.run(**TRIAL | {"policy": "direct_exit"}, params=["bulk_size=1"], format="json")
+    assert capsys.readouterr().out == preset
+
+
+def test_series_and_plot_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series, plot = tmp_path / "s.parquet", tmp_path / "p.png"
+    simulate_command.run(**TRIAL, series=series, plot=plot)
+    table = pq.read_table(series)
+    parts = [table[f"{state}_bytes"].to_numpy() for state in ("postponed", "waiting", "ready")]
+    assert (table["retained_bytes"].to_numpy() == sum(parts)).all()
+    assert table.schema.metadata[b"workload"] == b"giant-exit"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"workload": "giant-exitt"}, "giant-exit"),
+        ({"machine": "vm2cpu"}, "vm-2cpu"),
+        ({"policy": "fixed_bacth"}, "fixed_batch"),
+        ({"params": ["maxx=3"]}, "max"),
+        ({"params": ["max"]}, "expected name=value"),
+        ({"params": ["max=many"]}, "max"),
+        ({"machine_overrides": ["rcu.blmit=3"]}, "rcu.blimit"),
+        ({"readers": "none"}, "expected mm_ref or rcu_only"),
+        ({"format": "xml"}, "expected table or json"),
+        ({"dilation": -1.0}, "dilation"),
+        ({"series": Path("/nowhere/s.parquet")}, "cannot write /nowhere/s.parquet"),
+        ({"plot": Path("/nowhere/p.png")}, "cannot write /nowhere/p.png"),
+    ],
+)
+def test_what_is_wrong_is_said(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(USER_ERRORS, match=words):
+        simulate_command.run(**TRIAL | change)
+
+
+def test_a_release_without_rcu_is_refused() -> None:
+    with pytest.raises(PolicyError, match="per-VMA locks came with 6.4"):
+        simulate_command.run(**TRIAL | {"policy": "linux-5.15"})
