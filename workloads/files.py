@@ -72,6 +72,8 @@ def write(workload: Workload, path: Path) -> None:
         **dict(workload.provenance),
     }
     table: pa.Table = workload.events.replace_schema_metadata(meta)
+    if not path.parent.is_dir():
+        raise WorkloadError(f"{path}: there is no folder {path.parent}; make it, or choose another place")
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)

@@ -13,14 +13,15 @@ def giant_exit(
     exits: Some = 1,
     objects: Objects = 65_530,
     period_ms: Some = 3000,
-    exits_per_cpu_per_s: Some = 20,
+    exits_per_cpu_per_s: Some = 10,
     faults_per_10ms: Count = 100,
 ) -> Scene:
     """One process at the limit of mappings, 65,530, exits amid little else.
 
-    65,530 is max_map_count. A process of `objects` exits in the middle of every `period_ms`,
-    `exits` times, on a random CPU; meanwhile processes of SHELL_OBJECTS exit with Poisson gaps of
-    mean 1 / `exits_per_cpu_per_s`. Page faults: `faults_per_10ms` a CPU, plus or minus half of it.
+    65,530 is max_map_count. A process of `objects` exits in the middle of every `period_ms`, `exits`
+    times, on a random CPU; meanwhile processes of SHELL_OBJECTS (24 to 250, mostly 36 to 60) exit with
+    Poisson gaps of mean 1 / `exits_per_cpu_per_s`, few enough that the giant is the p99 of the default.
+    Page faults: `faults_per_10ms` a CPU, plus or minus half of it.
     """
     timeline, end = Timeline(nr_cpus), exits * period_ms * MS
     for turn in range(exits):
@@ -46,11 +47,12 @@ def burst_silence(
 ) -> Scene:
     """A short burst, then long silence: shows what a throttle, lazy callbacks or a partial batch keep.
 
-    In each burst of `burst_ms`, per CPU: a process of 1,200 objects that outlives all silences
-    frees FEW objects per munmap, `calls_per_burst_per_cpu` times, and `exits_per_burst_per_cpu`
-    processes of SHELL_OBJECTS exit, all at uniform times. Then nothing for `silence_ms`, no page
-    faults either; 12.5 s by default, longer than the 10 s that lazy callbacks may wait and the
-    1 s of a time throttle. Page faults in bursts: `faults_per_10ms` a CPU, plus or minus half of it.
+    In each burst of `burst_ms`, per CPU: a process of 1,200 objects that outlives all silences frees
+    FEW objects (mostly 1, up to 64) per munmap, `calls_per_burst_per_cpu` times, and
+    `exits_per_burst_per_cpu` processes of SHELL_OBJECTS (24 to 250) exit, all at uniform times. Then
+    nothing for `silence_ms`, no page faults either; 12.5 s by default, longer than the 10 s that lazy
+    callbacks may wait and the 1 s of a time throttle. Page faults in bursts: `faults_per_10ms` a CPU,
+    plus or minus half of it.
     """
     period = (burst_ms + silence_ms) * MS
     timeline, end = Timeline(nr_cpus), bursts * period
@@ -87,11 +89,12 @@ def reader_heavy(
 ) -> Scene:
     """Many page faults and long read-side sections, some preempted: grace periods last.
 
-    Readers: one per page fault (`faults_per_10ms` a CPU, plus or minus half of it; 3,000 is what
-    the busiest 10 ms of the recordings show) and 200 more per CPU and second; lengths
-    LONG_SECTIONS, 200 in a million preempted for LONG_PREEMPTIONS. `rcu_only` makes them readers
-    that hold no reference on the address space. Per CPU: processes of SHELL_OBJECTS exit and a
-    process of 800 objects frees FEW per munmap, with Poisson gaps.
+    Readers: one per page fault (`faults_per_10ms` a CPU, plus or minus half of it; 3,000 is what the
+    busiest 10 ms of the recordings show) and 200 more per CPU and second; lengths LONG_SECTIONS (median
+    5 µs, up to 1 ms), 200 in a million preempted for LONG_PREEMPTIONS (median 4 ms, up to 60 ms).
+    `rcu_only` makes them readers that hold no reference on the address space. Per CPU: processes of
+    SHELL_OBJECTS (24 to 250) exit and a process of 800 objects frees FEW (mostly 1, up to 64) per
+    munmap, with Poisson gaps.
     """
     timeline, end = Timeline(nr_cpus), duration_ms * MS
     for cpu in range(nr_cpus):

@@ -28,17 +28,18 @@ def phone_app_cycle(
 ) -> Scene:
     """Apps of 2,000 to 4,000 objects start one after the other; memory runs short; old ones are killed.
 
-    Every `period_ms` the user opens an app, which zygote forks; it holds `objects_min` ..
-    `objects_max` objects, uniform (zygote alone brings most: thousands of VMAs are shared
-    mappings it hands down). While in front it frees FEW objects per munmap every 2 ms on average,
-    on the CPU that it runs on then, one of all. 41 % of the apps (82 of the 200 most used fork at
-    run time, linux-mm, June 2026) fork a helper with 9/10 of their objects that exits within 100 ms.
-    When more than `cached_apps` apps are there, the oldest is killed 300 ms after the launch that
-    was too much, on a CPU of the slow half. What is there at the end stays.
+    Every `period_ms` the user opens an app, which zygote forks; it holds `objects_min` .. `objects_max`
+    objects, uniform (zygote alone brings most: thousands of VMAs are shared mappings it hands down).
+    While in front it frees FEW objects (mostly 1, up to 64) per munmap every 2 ms on average, on the
+    CPU that it runs on then, one of all. 41 % of the apps (82 of the 200 most used fork at run time,
+    linux-mm, June 2026) fork a helper with 9/10 of their objects that exits within 100 ms. When more
+    than `cached_apps` apps are there, the oldest is killed 300 ms after the launch that was too much,
+    on a CPU of the slow half. What is there at the end stays.
 
     Memory pressure: each launch takes free memory down, over 300 ms, from where it is towards
-    FREE_AT_KILL; the kill brings one app's share back within 100 ms. Page faults: four times
-    `faults_per_10ms` on each CPU in the 300 ms of a launch, else as given; plus or minus half.
+    FREE_AT_KILL (0.7 of the high watermark); the kill brings one app's share back within 100 ms. Page
+    faults: four times `faults_per_10ms` on each CPU in the 300 ms of a launch, else as given; plus or
+    minus half.
     """
     timeline, period = Timeline(nr_cpus), period_ms * MS
     end, launch = launches * period, min(300, period_ms * 6 // 10) * MS

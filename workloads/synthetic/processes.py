@@ -28,9 +28,9 @@ def exit_storm(
 ) -> Scene:
     """Short-lived processes start and exit as fast as a shell script can make them.
 
-    On each CPU exits follow one another with Poisson gaps of mean 1 / `exits_per_cpu_per_s`. A
-    process holds SHELL_OBJECTS; half of them free one or two objects by munmap 50 to 400 µs
-    before they exit. Page faults: `faults_per_10ms` a CPU, plus or minus half of it.
+    On each CPU exits follow one another with Poisson gaps of mean 1 / `exits_per_cpu_per_s`. A process
+    holds SHELL_OBJECTS (24 to 250, mostly 36 to 60); half of them free one or two objects by munmap 50
+    to 400 µs before they exit. Page faults: `faults_per_10ms` a CPU, plus or minus half of it.
     """
     timeline, end = Timeline(nr_cpus), duration_ms * MS
     for cpu in range(nr_cpus):
@@ -54,9 +54,10 @@ def munmap_storm(
 ) -> Scene:
     """Long-lived processes unmap without pause, mostly one object per call.
 
-    One process per CPU with `objects` mappings. Calls with Poisson gaps of mean
-    1 / `calls_per_cpu_per_s` free FEW objects each; when half are gone the process maps them
-    again. All exit at the end. Page faults: `faults_per_10ms` a CPU, plus or minus half of it.
+    One process per CPU with `objects` mappings. Calls with Poisson gaps of mean 1 /
+    `calls_per_cpu_per_s` free FEW objects (mostly 1, up to 64) each; when half are gone the process
+    maps them again. All exit at the end. Page faults: `faults_per_10ms` a CPU, plus or minus half of
+    it.
     """
     timeline, end = Timeline(nr_cpus), duration_ms * MS
     for cpu in range(nr_cpus):
@@ -81,10 +82,10 @@ def steady_mix(
 ) -> Scene:
     """A busy machine on an ordinary day: some exits, many small munmaps, steady page faults.
 
-    Per CPU a service with 600 objects maps and unmaps FEW objects at a time (Poisson gaps of mean
-    1 / `calls_per_cpu_per_s`; one call in ten is an mmap, mremap or brk), and processes of
-    SHELL_OBJECTS exit (Poisson gaps of mean 1 / `exits_per_cpu_per_s`). Page faults:
-    `faults_per_10ms` a CPU, plus or minus half of it.
+    Per CPU a service with 600 objects maps and unmaps FEW objects (mostly 1, up to 64) at a time
+    (Poisson gaps of mean 1 / `calls_per_cpu_per_s`; one call in ten is an mmap, mremap or brk), and
+    processes of SHELL_OBJECTS (24 to 250) exit (Poisson gaps of mean 1 / `exits_per_cpu_per_s`). Page
+    faults: `faults_per_10ms` a CPU, plus or minus half of it.
     """
     timeline, end = Timeline(nr_cpus), duration_ms * MS
     for cpu in range(nr_cpus):
@@ -112,10 +113,10 @@ def connection_per_request(
 ) -> Scene:
     """A server forks a process of about 240 objects per connection; it serves one request and exits.
 
-    After the recording pgbench-connect. Connections end with Poisson gaps of mean
-    1 / `requests_per_cpu_per_s` on each CPU. A backend holds `objects`, plus or minus 5 %, frees
-    one object by brk 2 to 8 ms before it exits, and one in ten another by munmap 100 µs before.
-    Page faults: `faults_per_10ms` a CPU, plus or minus half of it.
+    After the recording pgbench-connect. Connections end with Poisson gaps of mean 1 /
+    `requests_per_cpu_per_s` on each CPU. A backend holds `objects`, plus or minus 5 %, frees one object
+    by brk 2 to 8 ms before it exits, and one in ten another by munmap 100 µs before. Page faults:
+    `faults_per_10ms` a CPU, plus or minus half of it.
     """
     timeline, end = Timeline(nr_cpus), duration_ms * MS
     for cpu in range(nr_cpus):
@@ -141,10 +142,10 @@ def thread_group_exit(
 ) -> Scene:
     """Whole groups are killed: on all CPUs processes exit at the same moment, time after time.
 
-    Every `period_ms` one process on each CPU exits, at times that differ by at most 5 µs (the
-    interrupt that wakes them). Objects are uniform in `objects_min` .. `objects_max`. Between
-    rounds each CPU's next process unmaps one object, once. Page faults: `faults_per_10ms` a CPU,
-    plus or minus half of it.
+    Every `period_ms` one process on each CPU exits, at times that differ by at most 5 µs (the interrupt
+    that wakes them). Objects are uniform in `objects_min` .. `objects_max`. Between rounds each CPU's
+    next process unmaps one object, once. Page faults: `faults_per_10ms` a CPU, plus or minus half of
+    it.
     """
     timeline, end = Timeline(nr_cpus), (rounds + 1) * period_ms * MS
     high = max(objects_min, objects_max)

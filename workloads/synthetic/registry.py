@@ -44,8 +44,9 @@ class Generator:
 
     @property
     def documentation(self) -> str:
-        """The rest of it: the distribution."""
-        return (inspect.getdoc(self.build) or "").split("\n", 1)[1].strip()
+        """The rest of it, the distribution; one line per paragraph."""
+        paragraphs = (inspect.getdoc(self.build) or "").split("\n\n")[1:]
+        return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
     def parameters(self) -> type[BaseModel]:
         """The keyword parameters as a model: types, ranges, defaults, in the function's order."""
@@ -85,6 +86,6 @@ class Generator:
             provenance=(
                 ("generator", self.name),
                 ("seed", str(seed)),
-                ("parameters", " ".join(f"{key}={value}" for key, value in used.items())),
+                ("parameters", " ".join(f"{key}={str(value).lower()}" for key, value in used.items())),
             ),
         )
