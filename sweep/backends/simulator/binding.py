@@ -107,7 +107,7 @@ def _by_field(ffi: Any, struct: str, values: Mapping[str, Any]) -> dict[str, Any
 
 def _workload(ffi: Any, replay: Replay, keep: list[Any]) -> dict[str, Any]:
     def pointer(values: Any, dtype: type, ctype: str) -> Any:
-        array = np.ascontiguousarray(values, dtype=dtype)
+        array: Any = np.ascontiguousarray(values, dtype=dtype)
         keep.append(array)
         return ffi.from_buffer(f"{ctype}[]", array)
 
@@ -194,4 +194,4 @@ def _table(ffi: Any, struct: str, rows: Any, nr: int, interval_ns: int) -> pa.Ta
     dtype = np.dtype([(name, kinds[field.type.cname]) for name, field in ffi.typeof(struct).fields])
     data = bytes(ffi.buffer(rows, nr * dtype.itemsize)) if nr else b""
     array = np.frombuffer(data, dtype=dtype)
-    return pa.table({name: array[name] for name in dtype.names or ()})
+    return pa.table({name: pa.array(array[name]) for name in dtype.names or ()})
