@@ -70,6 +70,7 @@ def launch(
 @app.command()
 def resume(
     study: Annotated[str, typer.Argument(help="Name of a study in the store.")],
+    overrides: Overrides = None,
     store: StoreOption = Path("sweep-store"),
     workers: Workers = None,
     in_process: InProcess = False,
@@ -81,7 +82,7 @@ def resume(
 
     _run(
         session.Options(store, workers, in_process, tracking_uri, not no_track),
-        lambda options: session.resume(study, options),
+        lambda options: session.resume(study, options, overrides or []),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from policies import PolicyError
 from sweep.backends.simulator import SimulationError
+from sweep.execute import ExecutorError
+from sweep.launch import SweepError
 from sweep.machine import MachineError
 from sweep.store import StoreError
 from sweep.study import StudyError
@@ -15,11 +17,13 @@ class InputError(ValueError):
 
 
 USER_ERRORS: tuple[type[Exception], ...] = (
+    ExecutorError,
     InputError,
     MachineError,
     PolicyError,
     SimulationError,
     StoreError,
     StudyError,
+    SweepError,
     WorkloadError,
 )

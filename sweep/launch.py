@@ -20,6 +20,10 @@ from sweep.track.port import Tracker
 from sweep.trial import Attempt, Configuration, Trial
 
 
+class SweepError(RuntimeError):
+    """A sweep that cannot go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a sweep ended: where it stands, and whether it was interrupted before its budget."""
@@ -44,7 +48,8 @@ def sweep(
 
     Trials are asked for and told in generations, in the order of their numbers, so the course of a study
     does not depend on who finishes first. What the store has already is not run again: resuming is
-    running the same loop. Raises StoreError if the store holds another course of this study.
+    running the same loop. Raises StoreError if the store holds another course of this study, and SweepError
+    if the baseline cannot be measured.
     """
     ends = clock() + study.budget.wall_time_s if study.budget.wall_time_s else float("inf")
     stored = store.attempts()
@@ -52,6 +57,7 @@ def sweep(
     made = {a.trial.number: a.number + 1 for a in stored}
     reused = len(settled)
     same: dict[str, Attempt] = {a.trial.configuration.key(): a for a in settled.values()}
+    begun = max(made, default=-1)
     told: list[Attempt] = []
     first = first_trials(study)
     asked = 0
@@ -62,7 +68,10 @@ def sweep(
     while asked < study.budget.trials and not over():
         generation = _generation(study, proposer, first, asked)
         asked += len(generation)
-        for attempt in _run(generation, executor, store, settled, same, made, over):
+        # Where a later generation was begun, this one has ended: what is not settled was given up then.
+        ended = generation[-1].number < begun
+        _check_same(generation, settled)
+        for attempt in _run([] if ended else generation, executor, store, settled, same, made, over):
             made[attempt.trial.number] = attempt.number + 1
             if attempt.settles:
                 settled[attempt.trial.number] = attempt
@@ -71,8 +80,9 @@ def sweep(
         done = [settled[trial.number] for trial in generation if trial.number in settled]
         if len(done) < len(generation) and over():
             break
+        _check_baseline(settled.get(0))
         told.extend(done)
-        proposer.observe([o for a in done if (o := _observation(a, settled.get(0), study))])
+        proposer.observe([o for a in done if (o := _observation(a, settled[0], study))])
         now = standing(told, study.objectives)
         progress.update(len(settled), reused, now)
         tracker.progress(len(told), _metrics(now))
@@ -133,8 +143,8 @@ def _run(
     twins: list[Trial] = []
     for trial in generation:
         if trial.number in settled:
-            _check_same(settled[trial.number].trial, trial)
-        elif trial.configuration.key() in same or trial.configuration.key() in fresh:
+            continue
+        if trial.configuration.key() in same or trial.configuration.key() in fresh:
             twins.append(trial)
         else:
             fresh[trial.configuration.key()] = trial
@@ -150,18 +160,27 @@ def _run(
         yield copy
 
 
-def _check_same(stored: Trial, asked: Trial) -> None:
-    if stored.configuration != asked.configuration:
-        raise StoreError(
-            f"trial {asked.number} is '{stored.configuration}' in the store, but this study proposes "
-            f"'{asked.configuration}': the store was made with other settings or another version; "
-            "use another --store or another study name"
-        )
+def _check_same(generation: list[Trial], settled: dict[int, Attempt]) -> None:
+    for asked in generation:
+        stored = settled[asked.number].trial if asked.number in settled else asked
+        if stored.configuration != asked.configuration:
+            raise StoreError(
+                f"trial {asked.number} is '{stored.configuration}' in the store, but this study proposes "
+                f"'{asked.configuration}': the store was made with other settings or another version; "
+                "use another --store or another study name"
+            )
 
 
-def _observation(attempt: Attempt, baseline: Attempt | None, study: Study) -> Observation | None:
+def _check_baseline(baseline: Attempt | None) -> None:
+    if baseline is None:
+        raise SweepError("the baseline could not be measured: its workers failed; the attempts tell why")
+    if baseline.failure is not None:
+        raise SweepError(f"the baseline could not be measured: {baseline.failure.text}")
+
+
+def _observation(attempt: Attempt, baseline: Attempt, study: Study) -> Observation | None:
     """What the sampler learns: nothing of a failure."""
-    if attempt.failure is not None or baseline is None or baseline.failure is not None:
+    if attempt.failure is not None:
         return None
     judged = point(attempt, baseline, study.objectives)
     return Observation(attempt.trial.configuration, judged.ratios, float(judged.violations))

@@ -69,10 +69,15 @@ def knee(points: Sequence[Point]) -> int:
     """
     if not points:
         raise ValueError("a front without points has no knee")
+    return max(range(len(points)), key=lambda index: bulge(points, index))
+
+
+def bulge(points: Sequence[Point], index: int) -> float:
+    """How far below the plane through the extremes that point lies: 1 minus the sum of its scaled
+    objectives; 0 at the ends of a front of two objectives, 1 would be best in everything."""
     columns = list(zip(*points, strict=True))
-    low = [min(column) for column in columns]
-    span = [max(column) - bottom or 1.0 for column, bottom in zip(columns, low, strict=True)]
-    return min(
-        range(len(points)),
-        key=lambda i: sum((x - b) / s for x, b, s in zip(points[i], low, span, strict=True)),
+    scaled = (
+        (x - min(column)) / (max(column) - min(column) or 1.0)
+        for x, column in zip(points[index], columns, strict=True)
     )
+    return 1.0 - float(sum(scaled))

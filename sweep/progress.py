@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from sweep.recommend import Standing
@@ -64,5 +65,5 @@ class Progress:
             f"hypervolume {volume} ({self._workers} workers, simulated)"
         )
 
-    def _front(self) -> list[object]:
+    def _front(self) -> list[Table]:
         return [front_table(self._standing, FRONT_ROWS)] if self._standing and self._standing.front else []

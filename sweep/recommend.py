@@ -17,6 +17,9 @@ from sweep.trial import Attempt, Measurement, Trial
 REFERENCE_RATIO: Final = 2.0
 """Hypervolume is measured from twice the baseline's value in each objective; what is worse adds nothing."""
 
+MIN_BULGE: Final = 0.05
+"""Of the sum of the objectives, each scaled to 0 .. 1 over the front: what makes a knee worth the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -34,13 +37,15 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a study stands: its points in trial order, the feasible front, what it dominates, its knee."""
+    """Where a study stands: its points in trial order, the feasible front, what it dominates, and what is
+    recommended."""
 
     objectives: tuple[str, ...]
     points: tuple[Point, ...]
     front: tuple[Point, ...]
     hypervolume: float
     recommended: Point | None
+    why: str
     failed: int
 
     def by_origin(self, prefix: str) -> list[Point]:
@@ -72,14 +77,31 @@ def standing(attempts: Sequence[Attempt], objectives: Sequence[str]) -> Standing
     feasible = _distinct([p for p in points if p.feasible])
     ratios = [p.ratios for p in feasible]
     front = tuple(feasible[i] for i in pareto.non_dominated(ratios))
+    best, why = recommended(front)
     return Standing(
         objectives=tuple(objectives),
         points=points,
         front=front,
         hypervolume=pareto.hypervolume(ratios, (REFERENCE_RATIO,) * len(objectives)),
-        recommended=front[pareto.knee([p.ratios for p in front])] if front else None,
+        recommended=best,
+        why=why,
         failed=len(settled) - len(measured),
     )
+
+
+def recommended(front: Sequence[Point]) -> tuple[Point | None, str]:
+    """The front's knee, and why in words. Where the front hardly bulges (its knee lies less than MIN_BULGE below the plane
+    through its ends), an end would be chosen by chance: there, the point that alone dominates the most."""
+    if not front:
+        return None, "nothing feasible was measured"
+    ratios = [p.ratios for p in front]
+    chosen = pareto.knee(ratios)
+    why = "it is the knee of the front, the point furthest below the line between the front's ends"
+    if pareto.bulge(ratios, chosen) < MIN_BULGE:
+        reference = (REFERENCE_RATIO,) * len(ratios[0])
+        chosen = max(range(len(front)), key=lambda i: pareto.hypervolume([ratios[i]], reference))
+        why = "the front has no knee; this point alone dominates the most, up to twice the baseline"
+    return front[chosen], why
 
 
 def _distinct(points: Sequence[Point]) -> list[Point]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sweep.propose.optuna import OptunaProposer
 from sweep.recommend import Standing, standing
 from sweep.report import plots, tables
 from sweep.store.files import FileStore
-from sweep.study import Study, StudyError, parse, unknown
+from sweep.study import Study, StudyError, load, unknown
 from sweep.track import Tracker
 from sweep.track.nothing import NoTracker
 from sweep.trial import METRICS
@@ -50,10 +51,20 @@ def launch(study: Study, options: Options) -> int:
     return _run(study, directory, options)
 
 
-def resume(name: str, options: Options) -> int:
-    """Go on with a kept study; the exit code."""
+def resume(name: str, options: Options, overrides: Sequence[str] = ()) -> int:
+    """Go on with a kept study, with another budget if so overridden; the exit code.
+
+    Raises StudyError where there is no such study, or something else than the budget is overridden.
+    """
     directory = _directory(options.store, name)
-    return _run(_kept_study(directory / "study.yaml"), directory, options)
+    kept = _kept_study(directory / "study.yaml")
+    study = load(directory / "study.yaml", overrides)
+    if study.model_copy(update={"budget": kept.budget}) != kept:
+        raise StudyError(
+            f"--set {' '.join(overrides)}: only the budget of a study that has begun can be changed, "
+            "such as --set budget.trials=2000; launch another study for the rest"
+        )
+    return _run(study, directory, options)
 
 
 def show_front(name: str, store: Path, form: str) -> int:
@@ -99,7 +110,7 @@ def _directory(store: Path, name: str) -> Path:
 
 
 def _kept_study(path: Path) -> Study:
-    return parse(yaml.safe_load(path.read_text()), str(path))
+    return load(path)
 
 
 def _run(study: Study, directory: Path, options: Options) -> int:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 import policies
 import workloads
+from policies import Param
 from sweep import machine, paths
 from sweep.propose import Space
 from sweep.trial import METRICS
@@ -108,7 +109,7 @@ class Study(_Value):
         """What the sampler may propose: a fixed parameter has a range of one value."""
         return Space({name: tuple(self._params(name)) for name in self.policy_names()})
 
-    def _params(self, name: str) -> Iterator[policies.Param]:
+    def _params(self, name: str) -> Iterator[Param]:
         fixed = self.fixed.get(name, {})
         for param in policies.policy(name).params:
             if param.name not in fixed:

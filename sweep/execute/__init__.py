@@ -1,5 +1,5 @@
 """The executor port: runs trials somewhere."""
 
-from sweep.execute.port import Evaluate, Executor
+from sweep.execute.port import Evaluate, Executor, ExecutorError
 
-__all__ = ["Evaluate", "Executor"]
+__all__ = ["Evaluate", "Executor", "ExecutorError"]

@@ -17,17 +17,12 @@ import ray
 from ray import exceptions as failures
 
 from sweep.backends import simulator
-from sweep.execute.port import MAX_ATTEMPTS, NO_ATTEMPTS, Evaluate, Executor, attempt, never
+from sweep.execute.port import MAX_ATTEMPTS, NO_ATTEMPTS, Evaluate, Executor, ExecutorError, attempt, never
 from sweep.trial import Attempt, Cause, Failure, Trial
 
 Job = tuple[Trial, int]
 
 
-class ClusterError(RuntimeError):
-    """No cluster could be started or joined, or its workers run another build."""
-
-
-@ray.remote(max_restarts=0, max_task_retries=0)
 class _Worker:
     """Holds the scenarios; measures batches of trials."""
 
@@ -49,7 +44,7 @@ class RayExecutor(Executor):
     def __init__(
         self, evaluate: Evaluate, *, workers: int | None = None, address: str | None = None, batch: int = 4
     ) -> None:
-        """Starts Ray on this machine, or joins the cluster at `address`. Raises ClusterError."""
+        """Starts Ray on this machine, or joins the cluster at `address`. Raises ExecutorError."""
         self._started_ray = not ray.is_initialized()
         if self._started_ray:
             _start(address, workers)
@@ -117,7 +112,8 @@ class RayExecutor(Executor):
             self._started_ray = False
 
     def _new_actor(self) -> Any:
-        return _Worker.options(num_cpus=1).remote(self._evaluate, simulator.build_id())
+        worker = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Worker)
+        return worker.remote(self._evaluate, simulator.build_id())
 
 
 def _start(address: str | None, workers: int | None) -> None:
@@ -133,7 +129,7 @@ def _start(address: str | None, workers: int | None) -> None:
         )
     except (ConnectionError, failures.RayError, ValueError, RuntimeError) as error:
         where = f"at {address}" if address else "on this machine"
-        raise ClusterError(f"no Ray cluster {where}: {error}; try --in-process to run without") from error
+        raise ExecutorError(f"no Ray cluster {where}: {error}; try --in-process to run without") from error
 
 
 def _failed(job: Job, error: Exception) -> Attempt:

@@ -25,6 +25,10 @@ def never() -> bool:
     return False
 
 
+class ExecutorError(RuntimeError):
+    """No workers could be started, or a cluster could not be joined."""
+
+
 class Executor(ABC):
     """Runs trials.
 

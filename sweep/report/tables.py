@@ -39,9 +39,19 @@ def label(point: Point, standing: Standing) -> str:
 
 
 def rows(standing: Standing) -> list[Point]:
-    """The front, then baseline and presets that are not on it."""
-    others = [*standing.by_origin("baseline"), *standing.by_origin("preset:")]
-    return [*standing.front, *(p for p in others if p not in standing.front)]
+    """The front, then baseline and presets that are not on it.
+
+    Of points with the same policy that nobody could tell apart (equal ratios to three digits), one row: the
+    recommended one, a named one, or the first.
+    """
+    named = [*standing.by_origin("baseline"), *standing.by_origin("preset:")]
+    alike: dict[tuple[str, tuple[str, ...]], Point] = {}
+    for each in standing.front:
+        key = each.trial.configuration.policy, tuple(f"{ratio:.3f}" for ratio in each.ratios)
+        if key not in alike or each is standing.recommended or each in named:
+            alike[key] = each if alike.get(key) is not standing.recommended else alike[key]
+    front = list(alike.values())
+    return [*front, *(point for point in named if point not in front)]
 
 
 def front_table(standing: Standing, limit: int | None = None) -> Table:
@@ -95,14 +105,14 @@ def advice(standing: Standing) -> str:
     """The recommendation in plain words."""
     best = standing.recommended
     if best is None:
-        return "No feasible configuration was measured, so nothing is recommended."
+        return f"Nothing is recommended: {standing.why}."
     compared = " and ".join(
         f"{ratio:.2f} times the baseline's {name}"
         for name, ratio in zip(standing.objectives, best.ratios, strict=True)
     )
     text = (
         f"Use {best.trial.configuration}: {compared} (mean over {len(best.measurements)} workloads). "
-        "It is the knee of the front: the point furthest below the line between the front's ends."
+        f"Why this one: {standing.why}."
     )
     infeasible = sum(not p.feasible for p in standing.points)
     if infeasible:

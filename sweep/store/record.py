@@ -17,24 +17,22 @@ SCHEMA_VERSION: Final = 1
 _FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
 MAX_PAYLOAD_BYTES: Final = 1 << 24
 
-SCHEMA: Final = pa.schema(
-    [
-        ("trial", pa.int64()),
-        ("attempt", pa.int32()),
-        ("origin", pa.string()),
-        ("policy", pa.string()),
-        ("params", pa.string()),  # JSON object
-        ("configuration", pa.string()),  # Configuration.key()
-        ("scenario", pa.string()),  # null where the attempt failed before any was measured
-        ("failure_cause", pa.string()),
-        ("failure_text", pa.string()),
-        ("worker", pa.string()),
-        ("started_s", pa.float64()),
-        ("elapsed_s", pa.float64()),
-        *((name, pa.int64() if metric.integral else pa.float64()) for name, metric in METRICS.items()),
-    ],
-    metadata={"schema_version": str(SCHEMA_VERSION)},
-)
+_COLUMNS: Final[list[tuple[str, pa.DataType]]] = [
+    ("trial", pa.int64()),
+    ("attempt", pa.int32()),
+    ("origin", pa.string()),
+    ("policy", pa.string()),
+    ("params", pa.string()),  # JSON object
+    ("configuration", pa.string()),  # Configuration.key()
+    ("scenario", pa.string()),  # null where the attempt failed before any was measured
+    ("failure_cause", pa.string()),
+    ("failure_text", pa.string()),
+    ("worker", pa.string()),
+    ("started_s", pa.float64()),
+    ("elapsed_s", pa.float64()),
+    *((m.name, pa.int64() if m.integral else pa.float64()) for m in METRICS.values()),
+]
+SCHEMA: Final = pa.schema(_COLUMNS, metadata={"schema_version": str(SCHEMA_VERSION)})
 """One row for each scenario of an attempt."""
 
 

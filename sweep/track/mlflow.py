@@ -82,10 +82,11 @@ class MlflowTracker(Tracker):
     def _start(self, name: str, parameters: Mapping[str, object]) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        for noisy in ("mlflow", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
         from mlflow import MlflowClient
         from mlflow.entities import Param
+
+        for noisy in ("mlflow", "alembic"):  # after the import, which sets levels of its own
+            logging.getLogger(noisy).setLevel(logging.ERROR)
 
         client = MlflowClient(tracking_uri=self._uri)
         found = client.get_experiment_by_name(self._experiment)
