@@ -47,8 +47,8 @@ def burst_silence(
 ) -> Scene:
     """A short burst, then long silence: shows what a throttle, lazy callbacks or a partial batch keep.
 
-    In each burst of `burst_ms`, per CPU: a process of 1,200 objects that outlives all silences frees
-    FEW objects (mostly 1, up to 64) per munmap, `calls_per_burst_per_cpu` times, and
+    In each of `bursts` bursts of `burst_ms`, per CPU: a process of 1,200 objects that outlives all
+    silences frees FEW objects (mostly 1, up to 64) per munmap, `calls_per_burst_per_cpu` times, and
     `exits_per_burst_per_cpu` processes of SHELL_OBJECTS (24 to 250) exit, all at uniform times. Then
     nothing for `silence_ms`, no page faults either; 12.5 s by default, longer than the 10 s that lazy
     callbacks may wait and the 1 s of a time throttle. Page faults in bursts: `faults_per_10ms` a CPU,
@@ -89,12 +89,12 @@ def reader_heavy(
 ) -> Scene:
     """Many page faults and long read-side sections, some preempted: grace periods last.
 
-    Readers: one per page fault (`faults_per_10ms` a CPU, plus or minus half of it; 3,000 is what the
-    busiest 10 ms of the recordings show) and 200 more per CPU and second; lengths LONG_SECTIONS (median
-    5 µs, up to 1 ms), 200 in a million preempted for LONG_PREEMPTIONS (median 4 ms, up to 60 ms).
-    `rcu_only` makes them readers that hold no reference on the address space. Per CPU: processes of
-    SHELL_OBJECTS (24 to 250) exit and a process of 800 objects frees FEW (mostly 1, up to 64) per
-    munmap, with Poisson gaps.
+    Readers: one per page fault (`faults_per_10ms` a CPU, plus or minus half of it; the busiest 10 ms of
+    the recordings have 3,108) and 200 more per CPU and second; lengths LONG_SECTIONS (median 5 µs, up
+    to 1 ms), 200 in a million preempted for LONG_PREEMPTIONS (median 4 ms, up to 60 ms). `rcu_only`
+    makes them readers that hold no reference on the address space. Per CPU: processes of SHELL_OBJECTS
+    (24 to 250) exit and a process of 800 objects frees FEW (mostly 1, up to 64) per munmap, with
+    Poisson gaps of mean 1 / `exits_per_cpu_per_s` and 1 / `calls_per_cpu_per_s`.
     """
     timeline, end = Timeline(nr_cpus), duration_ms * MS
     for cpu in range(nr_cpus):

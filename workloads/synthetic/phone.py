@@ -28,13 +28,13 @@ def phone_app_cycle(
 ) -> Scene:
     """Apps of 2,000 to 4,000 objects start one after the other; memory runs short; old ones are killed.
 
-    Every `period_ms` the user opens an app, which zygote forks; it holds `objects_min` .. `objects_max`
-    objects, uniform (zygote alone brings most: thousands of VMAs are shared mappings it hands down).
-    While in front it frees FEW objects (mostly 1, up to 64) per munmap every 2 ms on average, on the
-    CPU that it runs on then, one of all. 41 % of the apps (82 of the 200 most used fork at run time,
-    linux-mm, June 2026) fork a helper with 9/10 of their objects that exits within 100 ms. When more
-    than `cached_apps` apps are there, the oldest is killed 300 ms after the launch that was too much,
-    on a CPU of the slow half. What is there at the end stays.
+    Every `period_ms`, `launches` times, the user opens an app, which zygote forks; it holds
+    `objects_min` .. `objects_max` objects, uniform (zygote alone brings most: thousands of VMAs are
+    shared mappings it hands down). While in front it frees FEW objects (mostly 1, up to 64) per munmap
+    every 2 ms on average, on the CPU that it runs on then, one of all. 41 % of the apps (82 of the 200
+    most used fork at run time, linux-mm, June 2026) fork a helper with 9/10 of their objects that exits
+    within 100 ms. When more than `cached_apps` apps are there, the oldest is killed 300 to 320 ms after
+    the launch that was too much, on a CPU of the slow half. What is there at the end stays.
 
     Memory pressure: each launch takes free memory down, over 300 ms, from where it is towards
     FREE_AT_KILL (0.7 of the high watermark); the kill brings one app's share back within 100 ms. Page

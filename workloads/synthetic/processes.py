@@ -142,10 +142,10 @@ def thread_group_exit(
 ) -> Scene:
     """Whole groups are killed: on all CPUs processes exit at the same moment, time after time.
 
-    Every `period_ms` one process on each CPU exits, at times that differ by at most 5 µs (the interrupt
-    that wakes them). Objects are uniform in `objects_min` .. `objects_max`. Between rounds each CPU's
-    next process unmaps one object, once. Page faults: `faults_per_10ms` a CPU, plus or minus half of
-    it.
+    Every `period_ms`, `rounds` times, one process on each CPU exits, at times that differ by at most 5
+    µs (the interrupt that wakes them). Objects are uniform in `objects_min` .. `objects_max`. Between
+    rounds each CPU's next process unmaps one object, once. Page faults: `faults_per_10ms` a CPU, plus
+    or minus half of it.
     """
     timeline, end = Timeline(nr_cpus), (rounds + 1) * period_ms * MS
     high = max(objects_min, objects_max)

@@ -55,6 +55,10 @@ class Generator:
         fields: dict[str, Any] = {word.name: (hints[word.name], word.default) for word in keywords}
         return create_model(self.name, **fields)
 
+    def defaults(self) -> dict[str, int]:
+        """Parameter to default value, in the function's order."""
+        return self.parameters()().model_dump()
+
     def make(self, seed: int = 0, params: Mapping[str, int | str] | None = None) -> Workload:
         """The workload of a seed and parameters; the same on every machine.
 
@@ -73,12 +77,16 @@ class Generator:
             first = error.errors(include_url=False)[0]
             wrong = f"{first['loc'][0]} is {first['input']!r}; {first['msg'].lower()}"
             raise WorkloadError(f"{self.name}: {wrong}") from error
-        scene = self.build(Dice(seed), **used)
+        try:
+            scene = self.build(Dice(seed), **used)
+            events = scene.timeline.events()
+        except WorkloadError as error:
+            raise WorkloadError(f"{self.name}: {error}") from error
         return Workload(
             name=self.name,
             description=self.summary,
             origin="synthetic",
-            events=scene.timeline.events(),
+            events=events,
             nr_cpus=scene.timeline.nr_cpus,
             duration_ns=scene.duration_ns,
             readers=scene.readers,
