@@ -207,7 +207,9 @@ static inline void dispose_one(sim *s, struct task_call *call)
 	struct object *o = mm->head;
 
 	mm->head = (struct object *)o->dead.next;
-	if (!mm->head)
+	if (mm->head)
+		__builtin_prefetch(mm->head, 1);
+	else
 		mm->tail = NULL;
 	mm->live--;
 	call->left--;
@@ -332,6 +334,7 @@ static void task_run(sim *s, struct cpu *c)
 void cpu_run(sim *s, struct cpu *c)
 {
 	s->cpu = c;
+	s->pending_of = &s->pending[c - s->cpus];
 	do {
 		s->now = c->now;
 		if (c->softirq_pending) {

@@ -4,7 +4,8 @@
  *
  * Time integrals are sums of leaving times less entering times, so the order in which changes
  * arrive does not matter to them. Peaks, series and ages of freed objects need the order of
- * virtual time: changes that lie behind the horizon wait in a heap until it has passed them.
+ * virtual time: changes that lie behind the horizon wait in their context's queue until it has
+ * passed them.
  */
 #include "sim.h"
 
@@ -106,38 +107,44 @@ static bool sooner(const struct pending *a, const struct pending *b)
 	return a->t != b->t ? a->t < b->t : a->n < b->n;
 }
 
+/* Each context's changes come in the order of its local time, but for a rare one. */
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
 {
-	struct pending p = { t, n, age, account };
-	s64 room = s->room_pending;
-	s32 i;
+	struct pending_queue *q = s->pending_of;
+	struct pending p = { t, age, (s32)n, account };
+	s64 i;
 
-	s->pending = sim_grow(s, s->pending, &room, s->nr_pending + 1, sizeof(p));
-	s->room_pending = (s32)room;
-	for (i = s->nr_pending++; i > 0 && sooner(&p, &s->pending[(i - 1) / 2]); i = (i - 1) / 2)
-		s->pending[i] = s->pending[(i - 1) / 2];
-	s->pending[i] = p;
+	q->at = sim_grow(s, q->at, &q->room, q->end + 1, sizeof(p));
+	for (i = q->end++; i > q->first && t < q->at[i - 1].t; i--)
+		q->at[i] = q->at[i - 1];
+	q->at[i] = p;
+	s->nr_pending++;
 }
 
-static struct pending pending_pop(sim *s)
+static struct pending *first_of(struct pending_queue *q)
 {
-	struct pending first = s->pending[0], last = s->pending[--s->nr_pending];
-	s32 i = 0;
+	return q->first < q->end ? &q->at[q->first] : NULL;
+}
 
-	for (;;) {
-		s32 child = 2 * i + 1;
+/* The queue whose first change comes before all others'; *limit is the first of the others. */
+static struct pending_queue *earliest_queue(sim *s, struct pending **limit)
+{
+	struct pending_queue *best = NULL;
 
-		if (child >= s->nr_pending)
-			break;
-		if (child + 1 < s->nr_pending && sooner(&s->pending[child + 1], &s->pending[child]))
-			child++;
-		if (!sooner(&s->pending[child], &last))
-			break;
-		s->pending[i] = s->pending[child];
-		i = child;
+	*limit = NULL;
+	for (s32 i = 0; i <= s->nr_contexts; i++) {
+		struct pending *first = first_of(&s->pending[i]);
+
+		if (!first)
+			continue;
+		if (!best || sooner(first, first_of(best))) {
+			*limit = best ? first_of(best) : NULL;
+			best = &s->pending[i];
+		} else if (!*limit || sooner(first, *limit)) {
+			*limit = first;
+		}
 	}
-	s->pending[i] = last;
-	return first;
+	return best;
 }
 
 static void age_commit(sim *s, s64 age)
@@ -149,12 +156,21 @@ static void age_commit(sim *s, s64 age)
 
 void metrics_flush(sim *s, s64 upto)
 {
-	while (s->nr_pending && s->pending[0].t <= upto) {
-		struct pending p = pending_pop(s);
+	while (s->nr_pending) {
+		struct pending *limit, *p;
+		struct pending_queue *q = earliest_queue(s, &limit);
 
-		metrics_commit(s, (enum account)p.account, p.n);
-		if (p.age >= 0)
-			age_commit(s, p.age);
+		if (first_of(q)->t > upto)
+			return;
+		for (p = first_of(q); p && p->t <= upto && (!limit || !sooner(limit, p)); p = first_of(q)) {
+			metrics_commit(s, (enum account)p->account, p->n);
+			if (p->age >= 0)
+				age_commit(s, p->age);
+			q->first++;
+			s->nr_pending--;
+		}
+		if (!p)
+			q->first = q->end = 0;
 	}
 }
 
@@ -230,12 +246,15 @@ static double mean_of(sim *s, enum account a)
 static void cut_at_end(sim *s)
 {
 	metrics_flush(s, s->end_ps);
-	for (s32 i = 0; i < s->nr_pending; i++) {
-		struct pending *p = &s->pending[i];
+	for (s32 i = 0; i <= s->nr_contexts; i++) {
+		struct pending_queue *q = &s->pending[i];
 
-		s->integral[p->account] += (s128)p->n * p->t;
-		if (p->age >= 0)
-			s->age_sum_ps += max_s64(s->end_ps - (p->t - p->age), 0);
+		for (struct pending *p = first_of(q); p; p = first_of(q)) {
+			s->integral[p->account] += (s128)p->n * p->t;
+			if (p->age >= 0)
+				s->age_sum_ps += max_s64(s->end_ps - (p->t - p->age), 0);
+			q->first++;
+		}
 	}
 	s->nr_pending = 0;
 }

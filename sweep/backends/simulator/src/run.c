@@ -137,6 +137,8 @@ static void setup_cpus(sim *s)
 
 	s->nr_contexts = s->m.gp_constant ? 2 * s->m.nr_cpus : s->m.nr_cpus;
 	s->cpus = sim_zalloc(s, (size_t)s->nr_contexts * sizeof(*s->cpus));
+	s->pending = sim_zalloc(s, (size_t)(s->nr_contexts + 1) * sizeof(*s->pending));
+	s->pending_of = s->pending;
 	for (s32 i = 0; i < s->nr_contexts; i++) {
 		struct cpu *c = &s->cpus[i];
 
@@ -207,6 +209,7 @@ static void handle(sim *s, struct event e)
 {
 	s->now = e.t;
 	s->cpu = &s->cpus[0];
+	s->pending_of = &s->pending[s->nr_contexts];
 	switch (e.kind) {
 	case EVENT_GP_INIT:
 		gp_init(s, e.t);
@@ -355,6 +358,8 @@ static void teardown(sim *s)
 	free(s->events);
 	free(s->preempted);
 	free(s->active_readers);
+	for (s32 i = 0; s->pending && i <= s->nr_contexts; i++)
+		free(s->pending[i].at);
 	free(s->pending);
 	free(s->exit_latency.at);
 	free(s->exit_per_object.at);

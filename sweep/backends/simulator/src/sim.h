@@ -228,9 +228,14 @@ enum account {
 
 struct pending { /* a change that lies behind the horizon */
 	s64 t;
-	s64 n;
 	s64 age; /* -1: not a free */
+	s32 n;
 	s32 account;
+};
+
+struct pending_queue { /* one for each context, and one for the events */
+	struct pending *at;
+	s64 first, end, room;
 };
 
 #define HIST_BUCKETS (64 * 16)
@@ -330,8 +335,8 @@ struct policy_run {
 	s64 count[NR_ACCOUNTS];
 	s128 integral[NR_ACCOUNTS];
 	s64 retained_peak, pinned_peak;
-	struct pending *pending;
-	s32 nr_pending, room_pending;
+	struct pending_queue *pending, *pending_of; /* of the context that runs */
+	s64 nr_pending;
 	struct values exit_latency, exit_per_object, munmap_latency, dead_age;
 	s128 cpu_freeing_ps, cpu_callback_ps;
 	s64 max_stall_ps;
