@@ -6,6 +6,22 @@
  */
 #include "sim.h"
 
+#include <string.h>
+
+/* A CPU's callbacks become ready in the order in which they were posted: one event for the first. */
+static void post(sim *s, struct cpu *c, struct posted p)
+{
+	if (c->posted_end == c->posted_room && 2 * c->posted_first > c->posted_end) {
+		c->posted_end -= c->posted_first;
+		memmove(c->posted, c->posted + c->posted_first, (size_t)c->posted_end * sizeof(p));
+		c->posted_first = 0;
+	}
+	c->posted = sim_grow(s, c->posted, &c->posted_room, c->posted_end + 1, sizeof(p));
+	c->posted[c->posted_end++] = p;
+	if (c->posted_end - c->posted_first == 1)
+		event_add(s, p.ready, EVENT_CONSTANT_READY, (u32)c->id, NULL, 0);
+}
+
 void call_rcu_constant(sim *s, struct plat_rcu_head *head, s64 objects)
 {
 	s64 ready = s->now + s->m.call_rcu_ps + s->m.gp_constant_ns * PS_PER_NS;
@@ -15,24 +31,38 @@ void call_rcu_constant(sim *s, struct plat_rcu_head *head, s64 objects)
 		account(s, ACCOUNT_POSTPONED, s->now, -objects);
 		account(s, ACCOUNT_WAITING, s->now, objects);
 	}
-	event_add(s, ready, EVENT_CONSTANT_GP, (u32)s->cpu->id, head, (u64)objects);
+	post(s, &s->cpus[s->cpu->id], (struct posted){ ready, head, objects });
 }
 
-void constant_gp_ends(sim *s, struct event e)
+/* The first callbacks of a CPU are ready. */
+void constant_ready(sim *s, struct cpu *c, s64 t)
 {
-	struct cpu *c = &s->cpus[e.index];
+	while (c->posted_first < c->posted_end && c->posted[c->posted_first].ready <= t) {
+		struct posted *p = &c->posted[c->posted_first++];
 
+		s->r.grace_periods++;
+		if (p->objects) {
+			account(s, ACCOUNT_WAITING, t, -p->objects);
+			account(s, ACCOUNT_READY, t, p->objects);
+		}
+		segment_add(&c->invoking, p->head, p->objects);
+	}
+	if (c->posted_first < c->posted_end)
+		event_add(s, c->posted[c->posted_first].ready, EVENT_CONSTANT_READY, (u32)c->id, NULL, 0);
+	else
+		c->posted_first = c->posted_end = 0;
+	kthread_wake(s, &c->constant, t);
+}
+
+/* A cookie's grace period has ended: of plat_gp_start() or plat_gp_wait(). */
+void constant_gp_ends(sim *s, s64 t, s64 objects)
+{
 	s->r.grace_periods++;
-	if (e.arg) {
-		account(s, ACCOUNT_WAITING, e.t, -(s64)e.arg);
-		account(s, ACCOUNT_READY, e.t, (s64)e.arg);
+	if (objects) {
+		account(s, ACCOUNT_WAITING, t, -objects);
+		account(s, ACCOUNT_READY, t, objects);
 	}
-	if (!e.ptr) { /* of plat_gp_start() or plat_gp_wait(): no callback */
-		task_wake_sleepers(s, e.t);
-		return;
-	}
-	segment_add(&c->invoking, e.ptr, (s64)e.arg);
-	kthread_wake(s, &c->constant, e.t);
+	task_wake_sleepers(s, t);
 }
 
 bool constant_step(sim *s, struct cpu *c)

@@ -17,7 +17,10 @@ void kthread_wake(sim *s, struct kthread *k, s64 t)
 	k->awake = true;
 	k->again = false;
 	s->r.wakeups++;
-	event_add(s, t + s->m.wake_latency_ns * PS_PER_NS, EVENT_WAKE, 0, k, 0);
+	if (s->m.gp_constant && !s->m.wake_latency_ns)
+		kthread_arrives(s, k, t);
+	else
+		event_add(s, t + s->m.wake_latency_ns * PS_PER_NS, EVENT_WAKE, 0, k, 0);
 }
 
 static struct cpu *choose_cpu(sim *s, struct kthread *k, s64 t)

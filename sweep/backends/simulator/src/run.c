@@ -246,8 +246,11 @@ static void handle(sim *s, struct event e)
 		metrics_sample(s, e.t);
 		event_add(s, e.t + s->req.series_interval_ns * PS_PER_NS, EVENT_SAMPLE, 0, NULL, 0);
 		break;
+	case EVENT_CONSTANT_READY:
+		constant_ready(s, &s->cpus[e.index], e.t);
+		break;
 	case EVENT_CONSTANT_GP:
-		constant_gp_ends(s, e);
+		constant_gp_ends(s, e.t, (s64)e.arg);
 		break;
 	}
 }
@@ -350,6 +353,8 @@ static void teardown(sim *s)
 	free(s->state);
 	free(s->mms);
 	free(s->slabs);
+	for (s32 i = 0; s->cpus && i < s->nr_contexts; i++)
+		free(s->cpus[i].posted);
 	free(s->cpus);
 	free(s->groups);
 	free(s->keys);

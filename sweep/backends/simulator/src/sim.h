@@ -117,6 +117,12 @@ struct sim_work {  /* inside plat_work.opaque */
 	u64 queued;
 };
 
+struct posted { /* a callback under constant grace periods */
+	s64 ready;
+	struct plat_rcu_head *head;
+	s64 objects;
+};
+
 /* ---- one CPU ---- */
 
 struct task_call {
@@ -164,6 +170,8 @@ struct cpu {
 	s64 bypass_first_jiffy, nobypass_last_jiffy, nobypass_count, gp_adv_jiffy;
 	bool cb_asleep;
 	struct cb_segment invoking; /* extracted by rcuop, or the constant-period callbacks */
+	struct posted *posted;
+	s64 posted_first, posted_end, posted_room;
 	struct kthread rcuop, ksoftirqd, kworker, constant;
 	struct plat_work *work_head, *work_tail;
 	/* allocator */
@@ -203,6 +211,7 @@ enum event_kind {
 	EVENT_PREEMPTED_READER_ENDS,
 	EVENT_PRESSURE,
 	EVENT_SAMPLE,
+	EVENT_CONSTANT_READY,
 	EVENT_CONSTANT_GP,
 };
 
@@ -431,7 +440,8 @@ void rcu_post(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy);
 
 /* constant.c */
 void call_rcu_constant(sim *s, struct plat_rcu_head *head, s64 objects);
-void constant_gp_ends(sim *s, struct event e);
+void constant_ready(sim *s, struct cpu *c, s64 t);
+void constant_gp_ends(sim *s, s64 t, s64 objects);
 bool constant_step(sim *s, struct cpu *c);
 
 /* lock.c */
