@@ -131,7 +131,7 @@ def _run(study: Study, directory: Path, options: Options) -> int:
             finally:
                 executor.close()
             written = _write(study, directory, ending.standing, store)
-            tracker.finish(tables.rows(ending.standing), written)
+            tracker.finish(tables.rows(ending.standing), written, complete=not ending.interrupted)
         _print_end(study, directory, options, ending, written, tracker)
         return EXIT_INTERRUPTED if ending.interrupted else 0
     finally:
@@ -159,7 +159,7 @@ def _tracker(study: Study, directory: Path, options: Options) -> Tracker:
 
     local = None if options.tracking_uri else options.store / "mlflow-artifacts"
     tracker = MlflowTracker(options.tracking_uri or _default_uri(options.store), f"sweep/{study.name}", local)
-    tracker.start(study.name, {"directory": directory, **study.resolved()})
+    tracker.start(study.name, directory.resolve(), study.resolved())
     return tracker
 
 

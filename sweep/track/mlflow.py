@@ -6,6 +6,8 @@ batch. MLflow being down costs its entries, never the sweep: everything is in th
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import queue
@@ -22,6 +24,8 @@ FLUSH_S: Final = 3.0
 MAX_CHILD_RUNS: Final = 60
 FINISH_TIMEOUT_S: Final = 60.0
 _MAX_PARAMETER: Final = 500
+_PARENT: Final = "mlflow.parentRunId"
+_PLACE: Final = "store"
 
 
 class MlflowTracker(Tracker):
@@ -44,16 +48,16 @@ class MlflowTracker(Tracker):
         """The parent run, once it has been made."""
         return self._run.info.run_id if self._run else None
 
-    def start(self, name: str, parameters: Mapping[str, object]) -> None:
-        self._queue.put(lambda: self._start(name, parameters))
+    def start(self, name: str, place: Path, parameters: Mapping[str, object]) -> None:
+        self._queue.put(lambda: self._start(name, place, parameters))
 
     def progress(self, trials: int, metrics: Mapping[str, float]) -> None:
         with self._lock:
             self._pending.append((trials, time.time(), dict(metrics)))
 
-    def finish(self, points: Sequence[Point], artifacts: Sequence[Path]) -> None:
+    def finish(self, points: Sequence[Point], artifacts: Sequence[Path], *, complete: bool) -> None:
         self._queue.put(self._flush)
-        self._queue.put(lambda: self._finish(list(points)[:MAX_CHILD_RUNS], list(artifacts)))
+        self._queue.put(lambda: self._finish(list(points)[:MAX_CHILD_RUNS], list(artifacts), complete))
         self._queue.put(None)
         self._thread.join(FINISH_TIMEOUT_S)
         if self._thread.is_alive():
@@ -79,7 +83,7 @@ class MlflowTracker(Tracker):
             except Exception as error:  # whatever MLflow raises, the sweep goes on
                 self._troubles.append(f"MLflow at {self._uri}: {' '.join(str(error).split())[:200]}")
 
-    def _start(self, name: str, parameters: Mapping[str, object]) -> None:
+    def _start(self, name: str, place: Path, parameters: Mapping[str, object]) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         from mlflow import MlflowClient
@@ -96,13 +100,20 @@ class MlflowTracker(Tracker):
             if found
             else client.create_experiment(self._experiment, artifact_location=location)
         )
-        self._run = client.create_run(
-            self._experiment_id, run_name=name, tags={"study": name, "figures": "simulated"}
-        )
-        client.log_batch(
-            self._run.info.run_id,
-            params=[Param(key, str(value)[:_MAX_PARAMETER]) for key, value in parameters.items()],
-        )
+        shown = client.search_runs([self._experiment_id], f"tags.`{_PLACE}` = '{place}'", max_results=1)
+        if shown:
+            self._run = shown[0]
+            client.update_run(self._run.info.run_id, status="RUNNING")
+        else:
+            self._run = client.create_run(
+                self._experiment_id,
+                run_name=name,
+                tags={"study": name, "figures": "simulated", _PLACE: str(place)},
+            )
+            client.log_batch(
+                self._run.info.run_id,
+                params=[Param(key, str(value)[:_MAX_PARAMETER]) for key, value in parameters.items()],
+            )
         self._client = client
 
     def _flush(self) -> None:
@@ -120,15 +131,28 @@ class MlflowTracker(Tracker):
         for i in range(0, len(entries), 1000):
             self._client.log_batch(self._run.info.run_id, metrics=entries[i : i + 1000])
 
-    def _finish(self, points: list[Point], artifacts: list[Path]) -> None:
+    def _finish(self, points: list[Point], artifacts: list[Path], complete: bool) -> None:
         if self._client is None:
             return
         parent = self._run.info.run_id
         for path in artifacts:
             self._client.log_artifact(parent, str(path))
+        self._log_dataset(parent, artifacts)
+        for run in self._client.search_runs([self._experiment_id], f"tags.`{_PARENT}` = '{parent}'"):
+            self._client.delete_run(run.info.run_id)
         for point in points:
             self._child(parent, point)
-        self._client.set_terminated(parent)
+        self._client.set_terminated(parent, "FINISHED" if complete else "KILLED")
+
+    def _log_dataset(self, run_id: str, artifacts: list[Path]) -> None:
+        from mlflow.entities import Dataset, DatasetInput
+
+        for path in artifacts:
+            if path.name == "trials.parquet":
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+                source = json.dumps({"uri": path.resolve().as_uri()})
+                dataset = Dataset(name="trials", digest=digest, source_type="local", source=source)
+                self._client.log_inputs(run_id, [DatasetInput(dataset)])
 
     def _child(self, parent: str, point: Point) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -137,7 +161,7 @@ class MlflowTracker(Tracker):
         run = self._client.create_run(
             self._experiment_id,
             run_name=f"{configuration.policy} (trial {point.trial.number})",
-            tags={"mlflow.parentRunId": parent, "figures": "simulated"},
+            tags={_PARENT: parent, "figures": "simulated"},
         )
         at = int(time.time() * 1000)
         metrics = [Metric(f"ratio.{i}", r, at, 0) for i, r in enumerate(point.ratios)]

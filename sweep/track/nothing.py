@@ -12,13 +12,13 @@ from sweep.track.port import Tracker
 class NoTracker(Tracker):
     """Shows nothing."""
 
-    def start(self, name: str, parameters: Mapping[str, object]) -> None:
+    def start(self, name: str, place: Path, parameters: Mapping[str, object]) -> None:
         pass
 
     def progress(self, trials: int, metrics: Mapping[str, float]) -> None:
         pass
 
-    def finish(self, points: Sequence[Point], artifacts: Sequence[Path]) -> None:
+    def finish(self, points: Sequence[Point], artifacts: Sequence[Path], *, complete: bool) -> None:
         pass
 
     def troubles(self) -> list[str]:

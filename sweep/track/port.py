@@ -18,16 +18,17 @@ class Tracker(ABC):
     """
 
     @abstractmethod
-    def start(self, name: str, parameters: Mapping[str, object]) -> None:
-        """A study begins, or goes on."""
+    def start(self, name: str, place: Path, parameters: Mapping[str, object]) -> None:
+        """The study kept at `place` begins, or goes on where it was shown before."""
 
     @abstractmethod
     def progress(self, trials: int, metrics: Mapping[str, float]) -> None:
         """How it stands after that many trials."""
 
     @abstractmethod
-    def finish(self, points: Sequence[Point], artifacts: Sequence[Path]) -> None:
-        """Labelled points (front, baseline, presets) and files to keep; waits until they are handed over."""
+    def finish(self, points: Sequence[Point], artifacts: Sequence[Path], *, complete: bool) -> None:
+        """Labelled points (front, baseline, presets) and files to keep, in place of those of an earlier
+        run; waits, for a bounded time, until they are handed over. complete: the budget was used up."""
 
     @abstractmethod
     def troubles(self) -> list[str]:
