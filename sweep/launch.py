@@ -59,6 +59,7 @@ def sweep(
     same: dict[str, Attempt] = {a.trial.configuration.key(): a for a in settled.values()}
     begun = max(made, default=-1)
     told: list[Attempt] = []
+    space = study.space()
     first = first_trials(study)
     asked = 0
 
@@ -83,11 +84,11 @@ def sweep(
         _check_baseline(settled.get(0))
         told.extend(done)
         proposer.observe([o for a in done if (o := _observation(a, settled[0], study))])
-        now = standing(told, study.objectives)
+        now = standing(told, study.objectives, space)
         progress.update(len(settled), reused, now)
         tracker.progress(len(told), _metrics(now))
     store.seal()
-    final = standing(list(settled.values()), study.objectives)
+    final = standing(list(settled.values()), study.objectives, space)
     return Ending(final, stop() and len(settled) < study.budget.trials, len(settled))
 
 

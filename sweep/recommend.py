@@ -7,12 +7,12 @@ baseline's". The baseline itself is (1, 1). Measurements stay as they are beside
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sweep import pareto
-from sweep.trial import Attempt, Measurement, Trial
+from sweep.trial import Attempt, Configuration, Measurement, Trial
 
 REFERENCE_RATIO: Final = 2.0
 """Hypervolume is measured from twice the baseline's value in each objective; what is worse adds nothing."""
@@ -37,7 +37,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a study stands: its points in trial order, the feasible front, what it dominates, and what is
+    """Where a study stands: its points in trial order, the front of what is feasible, what it dominates, and what is
     recommended."""
 
     objectives: tuple[str, ...]
@@ -68,13 +68,19 @@ def point(attempt: Attempt, baseline: Attempt, objectives: Sequence[str]) -> Poi
     )
 
 
-def standing(attempts: Sequence[Attempt], objectives: Sequence[str]) -> Standing:
-    """Judge all settled attempts; without a measured baseline there is nothing to compare to yet."""
+def standing(
+    attempts: Sequence[Attempt], objectives: Sequence[str], space: Container[Configuration]
+) -> Standing:
+    """Judge all settled attempts; without a measured baseline there is nothing to compare to yet.
+
+    space: what the study chooses from. What lies outside was measured for comparison (the baseline, what
+    kernels do) and is neither on the front nor recommended.
+    """
     settled = sorted((a for a in attempts if a.settles), key=lambda a: a.trial.number)
     measured = [a for a in settled if a.failure is None]
     baseline = next((a for a in measured if a.trial.origin == "baseline"), None)
     points = tuple(point(a, baseline, objectives) for a in measured) if baseline else ()
-    feasible = _distinct([p for p in points if p.feasible])
+    feasible = _distinct([p for p in points if p.feasible and p.trial.configuration in space])
     ratios = [p.ratios for p in feasible]
     front = tuple(feasible[i] for i in pareto.non_dominated(ratios))
     best, why = recommended(front)

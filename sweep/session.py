@@ -72,7 +72,7 @@ def show_front(name: str, store: Path, form: str) -> int:
     directory = _directory(store, name)
     study = _kept_study(directory / "study.yaml")
     attempts = FileStore(directory, read_only=True).attempts()
-    now = standing(attempts, study.objectives)
+    now = standing(attempts, study.objectives, study.space())
     if form == "json":
         print(json.dumps(_front_document(study, now), indent=2))
     else:

@@ -214,4 +214,4 @@ def test_without_a_baseline_there_is_no_sweep(tmp_path: Path) -> None:
 def test_the_ending_is_what_the_store_says(tmp_path: Path) -> None:
     ending, attempts = sweep(STUDY, tmp_path)
     random.Random(0).shuffle(attempts)
-    assert standing(attempts, STUDY.objectives) == ending.standing
+    assert standing(attempts, STUDY.objectives, STUDY.space()) == ending.standing

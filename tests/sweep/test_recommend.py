@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.recommend import Point, point, standing
+from sweep import recommend
+from sweep.recommend import Point, Standing, point
 from sweep.report import tables
 from sweep.trial import Attempt, Cause, Configuration, Failure, Level, Measurement, Summary, Trial
 
@@ -28,6 +29,17 @@ def attempt(number: int, *values: tuple[float, float], violations: int = 0, poli
     origin = "baseline" if number == 0 else "sampler"
     configuration = Configuration.of(policy, {"x": number})
     return Attempt(Trial(number, configuration, origin), 0, measured, None, "here", 0.0, 0.0)
+
+
+class Everything:
+    """A space that holds all configurations."""
+
+    def __contains__(self, configuration: object) -> bool:
+        return True
+
+
+def standing(attempts: list[Attempt], objectives: tuple[str, ...]) -> Standing:
+    return recommend.standing(attempts, objectives, Everything())
 
 
 def failed(number: int, cause: Cause) -> Attempt:
@@ -132,3 +144,11 @@ def test_points_as_a_table_have_a_row_per_scenario() -> None:
     assert table["ratio.exit_latency_ns.p99"].to_pylist()[:2] == [1.0, 1.0]
     assert table["scenario"].to_pylist() == ["s0", "s1"] * 2
     assert isinstance(now.points[0], Point)
+
+
+def test_what_the_study_does_not_choose_from_is_for_comparison_only() -> None:
+    attempts = [attempt(0, (5, 5)), attempt(1, (1, 1), policy="elsewhere"), attempt(2, (4, 4))]
+    now = recommend.standing(attempts, OBJECTIVES, {attempts[2].trial.configuration})
+    assert [p.trial.number for p in now.points] == [0, 1, 2]
+    assert [p.trial.number for p in now.front] == [2]
+    assert now.recommended is now.front[0]
