@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, TypeAdapter, ValidationError
 
 from workloads.defaults import RECORDED_READERS
 from workloads.errors import WorkloadError
 from workloads.model import FAULT_WINDOW_NS, MAX_TIME_NS, PressureCourse, ReaderModel, Workload
-from workloads.reader import read_trace
+from workloads.reader import numbers, read_trace
 
 PROVENANCE = ("recorded_on", "generator", "seed", "parameters", "note")
 """Metadata that only people read."""
@@ -47,7 +46,7 @@ def read(path: Path) -> Workload:
         description=meta.get("description", ""),
         origin="synthetic" if meta.get("origin") == "synthetic" else "recorded",
         events=trace.events,
-        nr_cpus=pc.max(trace.events.column("cpu")).as_py() + 1,
+        nr_cpus=int(numbers(trace.events, "cpu").max()) + 1,
         duration_ns=duration_ns,
         readers=_parsed(path, meta, "readers", _READERS, RECORDED_READERS),
         pressure=_parsed(path, meta, "pressure", _PRESSURE, None),

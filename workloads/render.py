@@ -17,21 +17,22 @@ BAR = "█"
 
 def catalogue(shown: Sequence[tuple[Workload, Summary]]) -> None:
     """A table of workloads."""
+    console = Console()
     table = Table("workload", "what it is", title="Workloads", title_justify="left")
-    for heading in ("CPUs", "seconds", "objects"):
-        table.add_column(heading, justify="right", no_wrap=True)
     table.columns[0].no_wrap = True
+    numbers = ("CPUs", "seconds", "objects") if console.width >= 72 else ()  # else the words need the room
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
     origins = [workload.origin for workload, _ in shown]
     for at, (workload, summary) in enumerate(shown, start=1):
+        row = (str(summary.nr_cpus), f"{summary.duration_ns / 1e9:.1f}", f"{summary.objects:,}")
         table.add_row(
             workload.name,
             escape(workload.description),
-            str(summary.nr_cpus),
-            f"{summary.duration_ns / 1e9:.1f}",
-            f"{summary.objects:,}",
+            *row[: len(numbers)],
             end_section=origins[at : at + 1] != [workload.origin],
         )
-    Console().print(table)
+    console.print(table)
 
 
 def workload(workload: Workload, summary: Summary, generator: Generator | None) -> None:

@@ -26,13 +26,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from workloads.errors import WorkloadError
 from workloads.model import MAX_CPUS, MAX_TIME_NS, PressureCourse, ReaderModel, Workload
+from workloads.reader import kinds, numbers
 
 CALL, EXIT, FAULTS, ALLOC = 0, 1, 2, 3
 """Kinds of a row in a Replay."""
+
+_KIND_OF = {"exit": EXIT, "faults": FAULTS}
 
 FIRST_ROW_LEAD_NS = 1_000_000
 """How long before an mm's first row its objects are born. A guess: a shell's child lives for
@@ -164,12 +166,10 @@ class _Events:
 
 
 def _columns(table: pa.Table) -> _Events:
-    def column(name: str) -> Int64s:
-        return table.column(name).to_numpy().astype(np.int64)
-
-    codes = pc.index_in(table.column("kind").cast(pa.string()), value_set=pa.array(["exit", "faults"]))
-    kind = np.array([EXIT, FAULTS, CALL], dtype=np.uint8)[codes.fill_null(2).to_numpy()]
-    return _Events(column("t_ns"), column("cpu"), column("pid"), kind, column("n"), column("live"))
+    words, code = kinds(table)
+    kind = np.array([_KIND_OF.get(word, CALL) for word in words], dtype=np.uint8)[code]
+    t_ns, cpu, pid, n, live = (numbers(table, name) for name in ("t_ns", "cpu", "pid", "n", "live"))
+    return _Events(t_ns, cpu, pid, kind, n, live)
 
 
 def _rotated(events: _Events, phase_ns: int, span_ns: int) -> _Events:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from workloads.model import Workload
+from workloads.reader import kinds, numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,9 @@ class Summary:
 def summarize(workload: Workload) -> Summary:
     """Count the rows of a workload."""
     table = workload.events
-    kind = np.array(table.column("kind").cast(pa.string()).to_pylist())
-    n = table.column("n").to_numpy().astype(np.int64)
+    words, code = kinds(table)
+    kind = np.array(words)[code]
+    n = numbers(table, "n")
     frees = kind != "faults"
     exits, calls = kind == "exit", frees & (kind != "exit")
     seconds = workload.duration_ns / 1e9
@@ -64,7 +65,7 @@ def summarize(workload: Workload) -> Summary:
         rows=table.num_rows,
         duration_ns=workload.duration_ns,
         nr_cpus=workload.nr_cpus,
-        processes=len(np.unique(table.column("pid").to_numpy()[frees])),
+        processes=len(np.unique(numbers(table, "pid")[frees])),
         objects=int(n[frees].sum()),
         kinds=tuple(sorted(counts, key=lambda count: (-count.rows, count.kind))),
         exits_per_s=int(exits.sum()) / seconds,

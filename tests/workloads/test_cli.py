@@ -21,9 +21,15 @@ def run(*arguments: str, columns: int = 100) -> str:
     return result.stdout
 
 
-def test_list_names_all() -> None:
-    text = run("list")
+@pytest.mark.parametrize("columns", [50, 72, 200])
+def test_list_names_and_describes_all_in_any_window(columns: int) -> None:
+    text = run("list", columns=columns)
     assert all(name in text for name in names())
+    assert "Apps of" in text
+    assert ("558,416" in text) == (columns >= 72)
+
+
+def test_list_json() -> None:
     listed = json.loads(run("list", "--format", "json"))
     assert [entry["name"] for entry in listed] == names()
     assert {entry["origin"] for entry in listed} == {"recorded", "synthetic"}
