@@ -24,6 +24,7 @@ from typing import Any, Literal
 import simpy
 
 Steps = Generator[simpy.Event, Any, None]
+Step = tuple[int, "list[Dead]"]  # what it costs (ps), and what is posted to RCU at its end
 PolicyName = Literal["per_object", "fixed_batch", "whole_list"]
 
 
@@ -191,9 +192,9 @@ class _World:
         self.parked: dict[int, list[Dead]] = defaultdict(list)  # fixed_batch: by address space
 
     def cpu(self, cpu: int, rows: list[_Row]) -> Steps:
-        env, costs = self.env, self.costs
-        self.threads[cpu] = _Thread(deque(), env.event())
-        env.process(self.callbacks(self.threads[cpu]))
+        env, history, unlink = self.env, self.history, self.costs.unlink
+        thread = self.threads[cpu] = _Thread(deque(), env.event())
+        env.process(self.callbacks(thread))
         for row in rows:
             call = row.call
             if call.t_ns * 1000 > env.now:
@@ -202,22 +203,25 @@ class _World:
                 yield row.before
             begun, batch = env.now, list[Dead]()
             for _ in range(call.n):
-                yield env.timeout(costs.unlink)
-                dead = Dead(unlinked=env.now)
-                self.history.objects.append(dead)
-                yield from self.dispose(call, batch, dead)
-            yield from self.call_end(call, batch)
-            self.history.latencies.append((call, env.now - begun))
-            self.history.last_end = max(self.history.last_end, env.now)
+                dead = Dead(unlinked=env.now + unlink)
+                history.objects.append(dead)
+                cost, posted = self.dispose(call, batch, dead)
+                yield env.timeout(unlink + cost)
+                if posted:
+                    self.post(thread, posted)
+            cost, posted = self.call_end(call, batch)
+            yield env.timeout(cost)
+            if posted:
+                self.post(thread, posted)
+            history.latencies.append((call, env.now - begun))
+            history.last_end = max(history.last_end, env.now)
             if call.exit:
-                yield from self.mm_stop(call)
+                yield env.timeout(self.mm_stop_cost())
             row.done.succeed()
 
-    def post(self, cpu: int, batch: list[Dead]) -> Steps:
-        yield self.env.timeout(self.costs.call_rcu)
+    def post(self, thread: _Thread, batch: list[Dead]) -> None:
         for dead in batch:
             dead.posted = self.env.now
-        thread = self.threads[cpu]
         thread.posted.append((self.env.now + self.costs.grace, batch))
         if not thread.wake.triggered:
             thread.wake.succeed()
@@ -229,28 +233,30 @@ class _World:
                 thread.wake = env.event()
                 yield thread.wake
             ready, batch = thread.posted.popleft()
-            if ready > env.now:
-                yield env.timeout(ready - env.now)
-            self.history.callbacks.append(env.now)
-            begun = env.now + self.costs.callback
-            for i, dead in enumerate(batch, start=1):
-                dead.freed = begun + i * per_object
-            yield env.timeout(self.costs.callback + len(batch) * per_object)
+            invoked = max(ready, env.now)
+            self.history.callbacks.append(invoked)
+            end = invoked + self.costs.callback
+            for dead in batch:
+                end += per_object
+                dead.freed = end
+            yield env.timeout(end - env.now)
 
     @property
     def walk(self) -> int:
         """What the callback pays per object to get at it."""
         return self.costs.walk
 
-    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Steps:
+    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Step:
+        """What the policy does with an object that was just unlinked."""
         raise NotImplementedError
 
-    def call_end(self, call: Call, batch: list[Dead]) -> Steps:
-        yield from ()
+    def call_end(self, call: Call, batch: list[Dead]) -> Step:
+        """What it does when the call has unlinked its last object."""
+        return 0, []
 
-    def mm_stop(self, call: Call) -> Steps:
+    def mm_stop_cost(self) -> int:
         """After an exit: keeps the CPU, but is no part of the exit's latency."""
-        yield from ()
+        return 0
 
 
 class _PerObject(_World):
@@ -258,36 +264,33 @@ class _PerObject(_World):
     def walk(self) -> int:
         return 0  # the callback has its one object in hand
 
-    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Steps:
-        yield from self.post(call.cpu, [dead])
+    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Step:
+        return self.costs.call_rcu, [dead]
 
 
 class _WholeList(_World):
-    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Steps:
-        yield self.env.timeout(self.costs.link)
+    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Step:
         batch.append(dead)
+        return self.costs.link, []
 
-    def call_end(self, call: Call, batch: list[Dead]) -> Steps:
-        if batch:
-            yield from self.post(call.cpu, batch)
+    def call_end(self, call: Call, batch: list[Dead]) -> Step:
+        return (self.costs.call_rcu, batch) if batch else (0, [])
 
 
 class _FixedBatch(_World):
-    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Steps:
+    def dispose(self, call: Call, batch: list[Dead], dead: Dead) -> Step:
         parked = self.parked[call.mm]
         parked.append(dead)
-        full = parked.copy() if len(parked) > self.batch_max else []
-        yield self.env.timeout(self.costs.lock + self.costs.link)
-        if full:
-            parked.clear()
-            yield from self.post(call.cpu, full)
+        cost = self.costs.lock + self.costs.link
+        if len(parked) <= self.batch_max:
+            return cost, []
+        return cost + self.costs.call_rcu, self.parked.pop(call.mm)
 
-    def call_end(self, call: Call, batch: list[Dead]) -> Steps:
-        if call.exit:
-            rest = self.parked.pop(call.mm, [])
-            yield self.env.timeout(self.costs.lock)
-            if rest:
-                yield from self.post(call.cpu, rest)
+    def call_end(self, call: Call, batch: list[Dead]) -> Step:
+        if not call.exit:
+            return 0, []
+        rest = self.parked.pop(call.mm, [])
+        return self.costs.lock + (self.costs.call_rcu if rest else 0), rest
 
-    def mm_stop(self, call: Call) -> Steps:
-        yield self.env.timeout(self.costs.lock)  # looks at the list once more
+    def mm_stop_cost(self) -> int:
+        return self.costs.lock  # looks at the list once more

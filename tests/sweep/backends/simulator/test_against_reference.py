@@ -125,7 +125,7 @@ def check(
 
 @pytest.mark.parametrize("policy", ["per_object", "whole_list"])
 @given(calls=calls(), costs=costs, idle_ns=st.integers(0, 60 * MS))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_agrees(
     policy: reference.PolicyName, calls: list[reference.Call], costs: reference.Costs, idle_ns: int
 ) -> None:
@@ -133,7 +133,7 @@ def test_agrees(
 
 
 @given(calls=calls(), costs=costs, idle_ns=st.integers(0, 60 * MS), batch_max=st.integers(1, 64))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_agrees_in_groups(
     calls: list[reference.Call], costs: reference.Costs, idle_ns: int, batch_max: int
 ) -> None:
