@@ -19,6 +19,7 @@ _STATES: Final = (
     ("postponed_bytes", "postponed: not yet handed to RCU", "#4477aa"),
     ("waiting_bytes", "waiting for a grace period", "#ccbb44"),
     ("ready_bytes", "ready, not yet freed", "#ee6677"),
+    ("overhead_bytes", "the policy's own memory for them", "#aa3377"),
 )
 _POINTS: Final = 500
 _TIME_UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3))

@@ -51,7 +51,7 @@ def write_png(standing: Standing, path: Path, title: str) -> None:
         axes.annotate(
             text,
             (x, y),
-            xytext=(-6, -24) if best else (22, 26 + 15 * (i % 3)),
+            xytext=(-14, 18 if y < 0.2 else -24) if best else (22, 26 + 15 * (i % 3)),
             textcoords="offset points",
             fontsize=8,
             ha="right" if best else "left",
@@ -112,7 +112,15 @@ def write_html(standing: Standing, path: Path, title: str) -> None:
     for point in [*standing.by_origin("baseline"), *standing.by_origin("preset:")]:
         name = label(point, standing)
         figure.add_trace(trace([point], name, mode="markers", marker={"size": 13, "symbol": "diamond-open"}))
+    if standing.recommended:
+        star = {"size": 16, "symbol": "star-open", "color": "#1a7f37"}
+        figure.add_trace(trace([standing.recommended], "recommended", mode="markers", marker=star))
+    near = _near([p for p in standing.points if p.feasible])
+    ranges = [[-0.03, 1.05 * max([1.0, *values])] for values in _xy(near)]
     figure.update_layout(
-        title=title, xaxis_title=_axis(standing, 0), yaxis_title=_axis(standing, 1), template="plotly_white"
+        title=f"{title}<br><sup>a double click shows what is worse than {_MAX_SHOWN:g} x the baseline</sup>",
+        xaxis={"title": _axis(standing, 0), "range": ranges[0]},
+        yaxis={"title": _axis(standing, 1), "range": ranges[1]},
+        template="plotly_white",
     )
     figure.write_html(path, include_plotlyjs=True)

@@ -24,7 +24,7 @@ def show_value(name: str, value: float) -> str:
 
 
 def label(point: Point, standing: Standing) -> str:
-    """What a row is: front, recommended, baseline, a preset."""
+    """What a point is: recommended, baseline, a preset, front, or just measured."""
     parts = []
     if point is standing.recommended:
         parts.append("recommended")
@@ -35,7 +35,7 @@ def label(point: Point, standing: Standing) -> str:
         parts.append(origin.removeprefix("preset:"))
     if not point.feasible:
         parts.append("INFEASIBLE")
-    return ", ".join(parts) or "front"
+    return ", ".join(parts) or ("front" if point in standing.front else "measured")
 
 
 def rows(standing: Standing) -> list[Point]:

@@ -39,7 +39,7 @@ class SimulationError(RuntimeError):
 class SimulationResult:
     """What was measured; `details` holds every other number of `struct sim_result` by its name.
 
-    samples: t_ns, postponed_bytes, waiting_bytes, ready_bytes, pinned_slab_bytes.
+    samples: t_ns, postponed_bytes, waiting_bytes, ready_bytes, overhead_bytes, pinned_slab_bytes.
     calls: t_ns, latency_ps, cpu, mm, n, kind (1 is an exit). Both only with a series interval.
     """
 

@@ -130,7 +130,7 @@ struct sim_distribution { /* nearest-rank percentiles; all 0 where count is 0 */
 
 struct sim_sample { /* one point of a series */
 	int64_t t_ns;
-	int64_t postponed_bytes, waiting_bytes, ready_bytes, pinned_slab_bytes;
+	int64_t postponed_bytes, waiting_bytes, ready_bytes, overhead_bytes, pinned_slab_bytes;
 };
 
 struct sim_call_record {

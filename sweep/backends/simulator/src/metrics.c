@@ -201,6 +201,7 @@ void metrics_sample(sim *s, s64 t)
 	sample->postponed_bytes = s->count[ACCOUNT_POSTPONED] * s->m.object_bytes;
 	sample->waiting_bytes = s->count[ACCOUNT_WAITING] * s->m.object_bytes;
 	sample->ready_bytes = s->count[ACCOUNT_READY] * s->m.object_bytes;
+	sample->overhead_bytes = s->count[ACCOUNT_OVERHEAD];
 	sample->pinned_slab_bytes = s->count[ACCOUNT_PINNED];
 }
 

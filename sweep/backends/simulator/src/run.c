@@ -392,7 +392,7 @@ __attribute__((visibility("default"))) int32_t sim_run(const struct sim_machine 
 						       int32_t message_bytes)
 {
 	sim *volatile s = calloc(1, sizeof(sim));
-	int32_t failed = 0;
+	volatile int32_t failed = 0;
 
 	*result = (struct sim_result){ 0 };
 	if (!s) {

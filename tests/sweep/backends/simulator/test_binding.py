@@ -94,6 +94,7 @@ def test_a_series_comes_as_tables() -> None:
         "postponed_bytes",
         "waiting_bytes",
         "ready_bytes",
+        "overhead_bytes",
         "pinned_slab_bytes",
     ]
     times = result.samples["t_ns"].to_pylist()
