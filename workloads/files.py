@@ -73,6 +73,9 @@ def write(workload: Workload, path: Path) -> None:
     table: pa.Table = workload.events.replace_schema_metadata(meta)
     if not path.parent.is_dir():
         raise WorkloadError(f"{path}: there is no folder {path.parent}; make it, or choose another place")
+    if path.exists() and not path.is_file():
+        # A rename would put a plain file in the place of a device or pipe.
+        raise WorkloadError(f"{path}: cannot be written (not a regular file); choose another place")
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)

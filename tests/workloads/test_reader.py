@@ -1,5 +1,6 @@
 """What the reader takes, what it refuses, and how it says so."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,10 @@ def test_metadata_that_is_not_text(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(WorkloadError, match="there is no folder"):
         files.write(workload([EXIT]), tmp_path / "no" / "t.parquet")
-    (tmp_path / "t.parquet").mkdir()
-    with pytest.raises(WorkloadError, match="cannot be written"):
-        files.write(workload([EXIT]), tmp_path / "t.parquet")
-    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+    (tmp_path / "folder.parquet").mkdir()
+    os.mkfifo(tmp_path / "pipe.parquet")
+    for name in ("folder.parquet", "pipe.parquet"):
+        with pytest.raises(WorkloadError, match="not a regular file"):
+            files.write(workload([EXIT]), tmp_path / name)
+    assert (tmp_path / "pipe.parquet").is_fifo()
+    assert {path.name for path in tmp_path.iterdir()} == {"folder.parquet", "pipe.parquet"}
