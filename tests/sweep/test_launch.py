@@ -75,7 +75,7 @@ def test_baseline_presets_and_defaults_come_first(course: list[Row]) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_the_order_of_endings_and_lost_workers_do_not_change_the_course(
     tmp_path_factory: pytest.TempPathFactory, course: list[Row], seed: int
 ) -> None:
@@ -89,7 +89,7 @@ def test_another_seed_is_another_course(tmp_path: Path, course: list[Row]) -> No
 
 
 @given(stops=st.lists(st.integers(1, 40), min_size=1, max_size=4), seed=st.integers(0, 99))
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_a_sweep_that_was_stopped_goes_on_as_if_it_had_not_been(
     tmp_path_factory: pytest.TempPathFactory, course: list[Row], stops: list[int], seed: int
 ) -> None:
@@ -125,7 +125,7 @@ class Dying(FileStore):
 
 
 @given(deaths=st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=1, max_size=3))
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_a_driver_that_died_at_any_append_is_resumed_exactly(
     tmp_path_factory: pytest.TempPathFactory, course: list[Row], deaths: list[tuple[int, bool]]
 ) -> None:

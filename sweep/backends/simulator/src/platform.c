@@ -198,21 +198,32 @@ void plat_free_bulk(struct policy_run *s, struct dead_object **objects, u32 nr, 
 
 void *plat_alloc(struct policy_run *s, size_t bytes)
 {
-	void *memory = NULL;
+	struct policy_block *block = NULL;
 
 	s->now += s->m.alloc_ps;
 	if (bytes <= (size_t)s->m.page_bytes)
-		memory = calloc(1, bytes);
-	if (memory)
-		account(s, ACCOUNT_OVERHEAD, s->now, (s64)bytes);
-	return memory;
+		block = calloc(1, sizeof(*block) + bytes);
+	if (!block)
+		return NULL;
+	block->next = s->blocks;
+	block->link = &s->blocks;
+	if (s->blocks)
+		s->blocks->link = &block->next;
+	s->blocks = block;
+	account(s, ACCOUNT_OVERHEAD, s->now, (s64)bytes);
+	return block + 1;
 }
 
 void plat_release(struct policy_run *s, void *memory, size_t bytes)
 {
+	struct policy_block *block = (struct policy_block *)memory - 1;
+
 	s->now += s->m.release_ps;
 	account(s, ACCOUNT_OVERHEAD, s->now, -(s64)bytes);
-	free(memory);
+	*block->link = block->next;
+	if (block->next)
+		block->next->link = block->link;
+	free(block);
 }
 
 /* ---- delayed work and the shrinker ---- */

@@ -324,7 +324,7 @@ static void drain(sim *s)
 	for (int round = 0; round < 3; round++) { /* a callback may post again */
 		if (s->m.nocb && !s->m.gp_constant)
 			nocb_flush_all(s);
-		while (s->frees_executed < s->objects_unlinked && step(s, limit))
+		while ((s->frees_executed < s->objects_unlinked || s->blocks) && step(s, limit))
 			;
 	}
 	measured.objects_leaked = s->objects_unlinked - s->frees_executed;
@@ -332,6 +332,16 @@ static void drain(sim *s)
 }
 
 /* ---- the interface ---- */
+
+static void free_calls(struct task_call *call)
+{
+	while (call) {
+		struct task_call *next = call->next;
+
+		free(call);
+		call = next;
+	}
+}
 
 static void teardown(sim *s)
 {
@@ -342,19 +352,24 @@ static void teardown(sim *s)
 		free(s->mms[i].state);
 	for (s32 i = 0; i < s->nr_mm_pool; i++)
 		free(s->mm_state_pool[i]);
-	while (s->call_pool) {
-		struct task_call *call = s->call_pool;
+	while (s->blocks) {
+		struct policy_block *block = s->blocks;
 
-		s->call_pool = call->next;
-		free(call);
+		s->blocks = block->next;
+		free(block);
 	}
+	for (s32 i = 0; s->cpus && i < s->nr_contexts; i++) {
+		free(s->cpus[i].call);
+		free_calls(s->cpus[i].resumed);
+		free(s->cpus[i].posted);
+	}
+	free_calls(s->asleep);
+	free_calls(s->call_pool);
 	free(s->mm_state_pool);
 	free(s->cpu_state);
 	free(s->state);
 	free(s->mms);
 	free(s->slabs);
-	for (s32 i = 0; s->cpus && i < s->nr_contexts; i++)
-		free(s->cpus[i].posted);
 	free(s->cpus);
 	free(s->groups);
 	free(s->keys);

@@ -197,6 +197,11 @@ struct mm {
 	s64 last_end_ps;
 };
 
+/* In front of what plat_alloc() returns, so that a run that fails leaks nothing. */
+struct policy_block {
+	struct policy_block *next, **link;
+};
+
 /* ---- events ---- */
 
 enum event_kind {
@@ -272,6 +277,7 @@ struct policy_run {
 	struct sim_request req;
 	const struct policy *policy;
 	void *state, **cpu_state;
+	struct policy_block *blocks; /* plat_alloc() less plat_release() */
 
 	s64 now; /* local time of what runs */
 	s64 horizon;
