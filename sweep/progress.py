@@ -49,7 +49,7 @@ class Progress:
         self._standing = standing or self._standing
         if self._live:
             self._live.update(Group(Text(self.line()), *self._front()))
-        elif self._clock() - self._last_line >= LINE_EVERY_S or done >= self._budget:
+        elif self._clock() - self._last_line >= LINE_EVERY_S or (standing and done >= self._budget):
             self._last_line = self._clock()
             self._console.print(self.line(), markup=False, highlight=False, soft_wrap=True)
 
