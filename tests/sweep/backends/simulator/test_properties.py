@@ -15,8 +15,17 @@ from hypothesis import strategies as st
 import policies
 from sweep.backends.simulator import SimulationError, SimulationResult, simulate
 from tests.sweep.backends.simulator import strategies
-from tests.sweep.backends.simulator.scenes import MS, NO_READERS, exit_mm, ideal, kernel, munmap, replay
-from workloads import Replay
+from tests.sweep.backends.simulator.scenes import (
+    MS,
+    NO_READERS,
+    Profile,
+    exit_mm,
+    ideal,
+    kernel,
+    munmap,
+    replay,
+)
+from workloads import PressureCourse, Replay
 
 POLICIES = sorted(policies.catalogue())
 EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
@@ -200,3 +209,20 @@ def test_larger_groups_need_no_more_callbacks(n: int, small: int, more: int) -> 
     )
     assert few.callbacks <= many.callbacks
     assert few.exit_latency_ns.max <= many.exit_latency_ns.max
+
+
+# -- order between contexts --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("machine", [ideal(), kernel(1000, 2)], ids=["constant", "softirq"])
+def test_reclaim_sees_no_object_before_it_died(machine: Profile) -> None:
+    """kswapd's passes and a call meet within one step: whoever takes the list's lock later in virtual time,
+    and only he, finds the object on it."""
+    pressure = PressureCourse(((0, 300),))
+    for t_ns in range(25 * MS - 1000, 25 * MS, 13):
+        for duration_ns in (t_ns + 1, t_ns + 30 * MS):
+            workload = replay([munmap(t_ns, 0, 0, 2)], duration_ns=duration_ns, pressure=pressure)
+            result = simulate(workload, machine, "dead_list_shrinker", {})
+            check_conservation(workload, result)
+            check_sanity(result)
+            assert result.details["objects_freed_early"] == 0
