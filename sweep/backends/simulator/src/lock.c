@@ -4,7 +4,8 @@
  *
  * Whoever comes while it is held waits for its end (a lock wait); whoever takes it after
  * another CPU pays for moving the cache line. A taker whose time lies before the interval
- * would have been first: it does not wait. cost_ps is that of taking and releasing it alone.
+ * would have been first and does not count as waiting, but it sees what the holder left, so
+ * it cannot be earlier than that. cost_ps is that of taking and releasing it alone.
  */
 #include "sim.h"
 
@@ -18,8 +19,10 @@ void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps)
 	if (s->now >= lock->from_ps && s->now < lock->until_ps) {
 		s->now = lock->until_ps + s->m.lock_handoff_ps;
 		s->r.lock_waits++;
-	} else if (lock->last_cpu && lock->last_cpu != here + 1) {
-		s->now += s->m.lock_handoff_ps;
+	} else {
+		s->now = max_s64(s->now, lock->until_ps);
+		if (lock->last_cpu && lock->last_cpu != here + 1)
+			s->now += s->m.lock_handoff_ps;
 	}
 	lock->from_ps = s->now;
 	s->now += cost_ps;
