@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW_CALL, ROW_EXIT, ROW_FAULTS, ROW_ALLOC };
-
 /* In user mode: page faults were recorded around this time, or a call has just returned. */
 bool cpu_in_user(sim *s, struct cpu *c, s64 t)
 {

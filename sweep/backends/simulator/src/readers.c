@@ -176,7 +176,7 @@ void readers_setup(sim *s)
 	if (!s->w.preempted_ppm)
 		return;
 	for (s64 row = 0; row < s->w.nr_rows; row++)
-		if (s->w.kind[row] == 2) {
+		if (s->w.kind[row] == ROW_FAULTS) {
 			struct window w = fault_window(s, (u32)row);
 
 			add_preempted(s, &w, &room);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW_FAULTS = 2, ROW_ALLOC = 3 };
-
 void sim_fail(sim *s, const char *format, ...)
 {
 	va_list args;

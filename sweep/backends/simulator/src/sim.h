@@ -33,6 +33,9 @@ static inline s64 min_s64(s64 a, s64 b)
 	return a < b ? a : b;
 }
 
+/* Kinds of rows, as struct sim_workload numbers them. */
+enum row_kind { ROW_CALL, ROW_EXIT, ROW_FAULTS, ROW_ALLOC };
+
 /* ---- objects and slabs (slab.c) ---- */
 
 enum object_state { OBJECT_FREE, OBJECT_LIVE, OBJECT_DEAD };
@@ -141,8 +144,7 @@ enum nocb_defer { DEFER_NOT, DEFER_BYPASS, DEFER_LAZY, DEFER_WAKE, DEFER_FORCE }
 
 struct cpu {
 	s64 now;
-	s32 id;	     /* the machine's CPU (a shadow CPU has its owner's) */
-	bool shadow; /* constant grace periods: callbacks run here, beside the tasks */
+	s32 id; /* the machine's CPU (a shadow CPU has its owner's) */
 	/* rows of the workload */
 	const u32 *rows, *fault_rows;
 	u32 nr_rows, next_row, nr_fault_rows, fault_at;
@@ -474,7 +476,6 @@ void reclaim_check(sim *s, s64 t);
 bool kswapd_step(sim *s);
 
 /* metrics.c */
-void metrics_setup(sim *s);
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age);
 void metrics_flush(sim *s, s64 upto);
 void metrics_free(sim *s, enum account account, s64 t, s64 age);

@@ -18,7 +18,7 @@ void slab_setup(sim *s)
 	size_t slabs = (size_t)s->m.nr_cpus + 64;
 
 	for (s64 i = 0; i < s->w.nr_rows; i++)
-		if (s->w.kind[i] == 3)
+		if (s->w.kind[i] == ROW_ALLOC)
 			slabs += (size_t)max_s64(s->w.n[i], 0); /* at worst one slab per object */
 	s->objects_reserved = slabs * (size_t)s->m.objects_per_slab * sizeof(struct object);
 	s->objects = mmap(NULL, s->objects_reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
