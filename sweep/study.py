@@ -1,128 +1,26 @@
-"""What a study is: frozen values read from a YAML file, checked against what exists."""
+"""What a study is: frozen values, checked against what exists. Files are read in study_file.py."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 import policies
 import workloads
-from policies import Param
-from sweep import machine, paths
-from sweep.propose import Space
+from policies import PolicyError
+from sweep import constraint, machine, units
+from sweep.constraint import Constraint
+from sweep.propose import Range, Space
+from sweep.propose.narrow import narrowed
 from sweep.trial import METRICS
 
-
-class StudyError(ValueError):
-    """A study that cannot be run; the message names the file and key, and what was expected."""
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Budget(_Value):
-    """When a study ends: at the first of these."""
-
-    trials: int = Field(gt=0, le=10_000_000)
-    wall_time_s: float | None = Field(default=None, gt=0)
-
-
-class Study(_Value):
-    """One sweep: which configurations, measured where, judged by what, for how long."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
-    description: str = ""
-    workloads: tuple[str, ...] = Field(min_length=1)
-    machine: str
-    policies: tuple[str, ...] | Literal["all"] = "all"
-    fixed: Mapping[str, Mapping[str, int | bool | str]] = {}
-    readers: Literal["mm_ref", "rcu_only"] | None = None
-    objectives: tuple[str, ...] = Field(
-        default=("exit_latency_ns.p99", "retained_bytes.mean"), min_length=2, max_length=4
-    )
-    budget: Budget
-    sampler: Literal["nsga2"] = "nsga2"
-    population: int = Field(default=32, ge=4, le=1000)
-    seed: int = Field(default=1, ge=0, lt=2**32)
-
-    @field_validator("workloads", "objectives", "policies")
-    @classmethod
-    def _unique(cls, names: Any) -> Any:
-        if not isinstance(names, str) and len(set(names)) < len(names):
-            raise ValueError("names a thing twice")
-        return names
-
-    @field_validator("objectives")
-    @classmethod
-    def _metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in METRICS:
-                raise ValueError(unknown("metric", name, METRICS))
-        return names
-
-    @field_validator("policies")
-    @classmethod
-    def _policies(cls, names: Any) -> Any:
-        if names == ():
-            raise ValueError("is empty: name at least one policy, or write `all`")
-        for name in names if names != "all" else ():
-            if name not in policies.catalogue():
-                raise ValueError(unknown("policy", name, policies.catalogue()))
-        return names
-
-    @field_validator("workloads")
-    @classmethod
-    def _workloads(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in workloads.names() and not name.endswith(".parquet"):
-                raise ValueError(unknown("workload", name, workloads.names()))
-        return names
-
-    @field_validator("machine")
-    @classmethod
-    def _machine(cls, name: str) -> str:
-        if name not in machine.names() and not name.endswith((".yaml", ".yml")):
-            raise ValueError(unknown("machine", name, machine.names()))
-        return name
-
-    @model_validator(mode="after")
-    def _fixed(self) -> Self:
-        for policy, values in self.fixed.items():
-            if policy not in self.policy_names():
-                raise ValueError(f"fixed: {unknown('policy of this study', policy, self.policy_names())}")
-            policies.policy(policy).validate(values)
-        return self
-
-    def policy_names(self) -> tuple[str, ...]:
-        """The policies to be tried, in the catalogue's order."""
-        known = tuple(policies.catalogue())
-        return known if self.policies == "all" else tuple(p for p in known if p in self.policies)
-
-    def space(self) -> Space:
-        """What the sampler may propose: a fixed parameter has a range of one value."""
-        return Space({name: tuple(self._params(name)) for name in self.policy_names()})
-
-    def _params(self, name: str) -> Iterator[Param]:
-        fixed = self.fixed.get(name, {})
-        for param in policies.policy(name).params:
-            if param.name not in fixed:
-                yield param
-                continue
-            value = param.validate(fixed[param.name])
-            at = param.encode(value)
-            choices = (str(value),) if param.type == "choice" else ()
-            yield replace(param, min=at, max=at, default=value, choices=choices)
-
-    def resolved(self) -> dict[str, Any]:
-        """Every key with its value, as it would be written to a file."""
-        return {**self.model_dump(mode="json"), "policies": list(self.policy_names())}
+Combine: TypeAlias = Literal["mean", "worst", "regret"]
+Sampler: TypeAlias = Literal["nsga2", "tpe", "gp", "random", "grid"]
+Scalar: TypeAlias = bool | int | float | str
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -135,77 +33,230 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"there is no {what} {name!r}; {hint}"
 
 
-def names() -> list[str]:
-    """The studies that come with the project."""
-    return sorted(path.stem for path in paths.conf().glob("*.yaml"))
-
-
-def find(name_or_path: str) -> Path:
-    """A study file by its path, or by its name in conf/. Raises StudyError with the nearest names."""
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml") and path.is_file():
-        return path
-    inside = paths.conf() / f"{name_or_path}.yaml"
-    if inside.is_file():
-        return inside
-    if path.suffix in (".yaml", ".yml"):
-        raise StudyError(f"{path}: no such file")
-    raise StudyError(unknown("study", name_or_path, names()))
-
-
-def load(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """The study of a YAML file, with `key=value` overrides (dotted keys, YAML values).
-
-    Raises StudyError.
-    """
+def _seconds(value: Any) -> Any:
     try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise StudyError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict):
-        raise StudyError(f"{path}: expected keys and values, as in conf/quick.yaml")
-    for override in overrides:
-        _override(data, override)
-    return parse(data, str(path))
+        return units.quantity(value, "s") if isinstance(value, str) else value
+    except units.UnitError as error:
+        raise ValueError(str(error)) from None
 
 
-def parse(data: Mapping[str, Any], where: str) -> Study:
-    """The study of plain values. Raises StudyError, naming `where`."""
-    try:
-        return Study.model_validate(data)
-    except ValidationError as error:
-        raise StudyError("\n".join(_explain(where, e) for e in error.errors())) from None
-    except policies.PolicyError as error:
-        raise StudyError(f"{where}: fixed: {error}") from None
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _explain(where: str, error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"] if part != "literal['all']")
-    if error["type"] == "extra_forbidden":
-        text = unknown(
-            "key",
-            str(error["loc"][-1]),
-            Study.model_fields if len(error["loc"]) == 1 else Budget.model_fields,
+class Budget(_Value):
+    """When a study ends: at the first of these."""
+
+    trials: int = Field(gt=0, le=10_000_000, description="Configurations to try, the baseline included.")
+    wall_time_s: Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str)] | None = (
+        Field(
+            default=None,
+            gt=0,
+            description="Seconds, or a text such as 8 h. A study that ends by the clock is a beginning of the "
+            "same study without this bound: how far it came depends on the machine.",
         )
-        return f"{where}: {text}"
-    text = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {key or 'study'}: {text[0].lower() + text[1:]}" + (
-        f" (it is {error['input']!r})" if error["type"] != "missing" and key and "no " not in text else ""
     )
 
 
-def _override(data: dict[str, Any], text: str) -> None:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise StudyError(f"--set {text}: expected KEY=VALUE, such as --set budget.trials=200")
-    *parents, last = key.split(".")
-    for parent in parents:
-        data = data.setdefault(parent, {})
-        if not isinstance(data, dict):
-            raise StudyError(f"--set {text}: {parent!r} holds a value, not keys")
-    try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise StudyError(f"--set {text}: the value is not YAML") from error
+class WorkloadUse(_Value):
+    """A workload, stretched."""
+
+    name: str = Field(description="A workload by name, or the path of a Parquet file.")
+    dilation: float = Field(default=1.0, ge=0.001, le=1e6, description="Multiplies all times.")
+    replicas: int = Field(default=1, ge=1, le=100_000, description="Copies side by side, on further CPUs.")
+    loops: int = Field(default=1, ge=1, le=100_000, description="Times that it is run through.")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name.endswith(".parquet"):
+            return str(Path(name).absolute())
+        if name not in workloads.names():
+            raise ValueError(unknown("workload", name, workloads.names()))
+        return name
+
+    @property
+    def label(self) -> str:
+        """`pgbench-connect`, or `pgbench-connect(replicas=16)` where it is stretched."""
+        stretched = [
+            f"{key}={value:g}"
+            for key, value in (
+                ("dilation", self.dilation),
+                ("replicas", self.replicas),
+                ("loops", self.loops),
+            )
+            if value != 1
+        ]
+        name = Path(self.name).stem if self.name.endswith(".parquet") else self.name
+        return name + (f"({','.join(stretched)})" if stretched else "")
+
+
+class Readers(_Value):
+    """What to change in every workload's reader model; what is left out stays as the workload says."""
+
+    kind: Literal["mm_ref", "rcu_only"] | None = None
+    readers_per_1000_faults: int | None = Field(default=None, ge=0, le=1_000_000)
+    background_readers_per_cpu_per_s: int | None = Field(default=None, ge=0, le=100_000_000)
+    section_quantiles: tuple[tuple[int, int], ...] | None = Field(
+        default=None, description="Length of a read-side section: (ppm, ns) points of its distribution."
+    )
+    preempted_ppm: int | None = Field(default=None, ge=0, le=1_000_000)
+    preempted_quantiles: tuple[tuple[int, int], ...] | None = None
+
+
+class Pressure(_Value):
+    """Free memory over time, in place of every workload's own course."""
+
+    points: tuple[tuple[int, int], ...] = Field(
+        min_length=1, description="(t_ns, free pages in 1/1000 of the high watermark), times rising."
+    )
+
+
+def _as_use(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _as_readers(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Use = Annotated[WorkloadUse, BeforeValidator(_as_use, json_schema_input_type=str | WorkloadUse)]
+ReaderChange = Annotated[Readers, BeforeValidator(_as_readers, json_schema_input_type=str | Readers)]
+Ranges: TypeAlias = Mapping[str, Scalar | tuple[Scalar, ...] | Mapping[str, Scalar]]
+
+
+class Study(_Value):
+    """One sweep: which configurations, measured where, judged by what, for how long."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="Its directory in the store.")
+    description: str = ""
+    workloads: tuple[Use, ...] = Field(min_length=1, description="Names, paths, or stretched workloads.")
+    machines: tuple[str, ...] = Field(
+        min_length=1,
+        description="Profiles of conf/machines by name, or YAML files. Every workload runs on each.",
+    )
+    policies: Literal["all"] | tuple[str, ...] | Mapping[str, Ranges | None] = Field(
+        default="all",
+        description="all, a list, or for each policy the ranges of its parameters: a value (fixed), a list of "
+        "values, or {min:, max:}. Values may have a unit (1 s).",
+    )
+    readers: ReaderChange | None = Field(default=None, description="mm_ref, rcu_only, or what to change.")
+    pressure: Literal["none"] | Pressure | None = Field(
+        default=None, description="Memory pressure in place of the workloads' own; none: no pressure."
+    )
+    objectives: tuple[str, ...] = Field(
+        default=("exit_latency_ns.p99", "retained_bytes.mean"),
+        min_length=2,
+        max_length=4,
+        description="Metrics to be minimised.",
+    )
+    constraints: tuple[str, ...] = Field(
+        default=(),
+        description="Bounds kept in every scenario, such as `retained_bytes.peak <= 64 MiB`; violations = 0 always.",
+    )
+    combine: Combine = Field(
+        default="mean",
+        description="Over scenarios: the mean or the worst ratio to the baseline, or the worst regret, in "
+        "baselines, against each scenario's own best.",
+    )
+    backend: Literal["simulator"] = "simulator"
+    budget: Budget
+    sampler: Sampler = "nsga2"
+    population: int = Field(default=32, ge=4, le=1000, description="Parents that nsga2 keeps.")
+    batch_size: int = Field(
+        default=16,
+        ge=1,
+        le=100_000,
+        description="Trials that are asked for at once; two batches are under way, so at least the number of workers "
+        "keeps all of them busy.",
+    )
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    repeats: int = Field(default=1, ge=1, le=100, description="Seeds with which each scenario is measured.")
+
+    @field_validator("workloads", "machines", "objectives", "policies", "constraints")
+    @classmethod
+    def _unique(cls, items: Any) -> Any:
+        if isinstance(items, tuple):
+            names = [item.label if isinstance(item, WorkloadUse) else item for item in items]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"names {name!r} twice")
+        return items
+
+    @field_validator("objectives")
+    @classmethod
+    def _metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in METRICS:
+                raise ValueError(unknown("metric", name, METRICS))
+        return names
+
+    @field_validator("constraints")
+    @classmethod
+    def _constraints(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        constraint.check(Constraint.parse(text) for text in texts)
+        return texts
+
+    @field_validator("machines")
+    @classmethod
+    def _machines(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in machine.names() and not name.endswith((".yaml", ".yml")):
+                raise ValueError(unknown("machine", name, machine.names()))
+        return tuple(
+            str(Path(name).absolute()) if name.endswith((".yaml", ".yml")) else name for name in names
+        )
+
+    @field_validator("policies")
+    @classmethod
+    def _policies(cls, wanted: Any) -> Any:
+        if not wanted:
+            raise ValueError("is empty: name at least one policy, or write `all`")
+        for name in wanted if wanted != "all" else ():
+            if name not in policies.catalogue():
+                raise ValueError(unknown("policy", name, policies.catalogue()))
+        return wanted
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        self.space()
+        return self
+
+    def policy_names(self) -> tuple[str, ...]:
+        """The policies to be tried, in the catalogue's order."""
+        known = tuple(policies.catalogue())
+        return known if self.policies == "all" else tuple(p for p in known if p in self.policies)
+
+    def space(self) -> Space:
+        """What the sampler may propose. Raises ValueError for a range that a parameter does not have."""
+        return Space({name: self._policy_ranges(name) for name in self.policy_names()})
+
+    def _policy_ranges(self, name: str) -> tuple[Range, ...]:
+        wanted = (self.policies[name] or {}) if isinstance(self.policies, Mapping) else {}
+        policy = policies.policy(name)
+        try:
+            for param in wanted:
+                policy.param(param)
+            return tuple(
+                narrowed(param, wanted[param.name]) if param.name in wanted else Range.whole(param)
+                for param in policy.params
+            )
+        except PolicyError as error:
+            raise ValueError(f"policies.{name}: {error}") from None
+
+    def bounds(self) -> tuple[Constraint, ...]:
+        """The constraints, parsed."""
+        return tuple(Constraint.parse(text) for text in self.constraints)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every key with its value, as it would be written to a file."""
+        values = self.model_dump(mode="json", exclude_defaults=False)
+        values["workloads"] = [_shortest(use) for use in self.workloads]
+        if values["policies"] == "all":
+            values["policies"] = list(self.policy_names())
+        return values
+
+
+def _shortest(use: WorkloadUse) -> str | dict[str, Any]:
+    values = use.model_dump(mode="json", exclude_defaults=True)
+    return use.name if len(values) == 1 else values

@@ -51,14 +51,32 @@ def _parse(text: str, units: Mapping[str, int], kind: str) -> float:
     return float(number) * units[unit]
 
 
-def parse_time_ns(text: str) -> float:
-    """`3 ms` -> 3e6. Raises UnitError."""
-    return _parse(text, TIME_NS, "time")
+_KINDS: Final[Mapping[str, tuple[str, Mapping[str, int], int]]] = {
+    "ns": ("time", TIME_NS, 1),
+    "ms": ("time", TIME_NS, TIME_NS["ms"]),
+    "s": ("time", TIME_NS, TIME_NS["s"]),
+    "bytes": ("size", SIZE_BYTES, 1),
+}
+"""Units in which values are kept: what they measure, the units that people may write, their own size."""
 
 
-def parse_size_bytes(text: str) -> float:
-    """`64 MiB` -> 67108864. Raises UnitError."""
-    return _parse(text, SIZE_BYTES, "size")
+def quantity(value: float | str, unit: str) -> float:
+    """A value in `unit`, from a number in that unit or a text with a unit of its own.
+
+    `quantity("3 ms", "ns")` -> 3e6; `quantity("2 s", "ms")` -> 2000. What is neither a time nor a size is
+    a plain number. Raises UnitError.
+    """
+    if not isinstance(value, str):
+        return value
+    if unit in _KINDS:
+        kind, units, size = _KINDS[unit]
+        return _parse(value, units, kind) / size
+    try:
+        return float(value)
+    except ValueError:
+        raise UnitError(
+            f"{value!r} is no plain number" + (f" (the unit is {unit})" if unit else "")
+        ) from None
 
 
 def _scaled(value: float, steps: tuple[tuple[str, float], ...]) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import workloads
 from policies import PolicyError
-from sweep import machine
 from sweep.machine import Machine
-from sweep.study import Study
 from sweep.trial import Configuration, Measurement
 from workloads import Replay
 
@@ -19,11 +17,16 @@ class EvaluationError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A workload on a machine, ready to be replayed."""
+    """A workload on a machine with a seed, ready to be replayed.
+
+    key: 16 hexadecimal digits; scenarios of equal keys give equal measurements.
+    """
 
     name: str
+    key: str
     replay: Replay
     machine: Machine
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +35,24 @@ class SimulatorEvaluator:
     configuration gives the same measurements."""
 
     scenarios: tuple[Scenario, ...]
-    seed: int
 
-    def __call__(self, configuration: Configuration) -> tuple[tuple[str, Measurement], ...]:
-        """Raises EvaluationError."""
+    def __call__(
+        self, configuration: Configuration, have: Mapping[str, Measurement]
+    ) -> tuple[tuple[str, Measurement], ...]:
+        """have: by scenario name, what was measured before and is not measured again. Raises
+        EvaluationError, which names the scenario."""
+        return tuple((s.name, have.get(s.name) or self._measure(s, configuration)) for s in self.scenarios)
+
+    def _measure(self, scenario: Scenario, configuration: Configuration) -> Measurement:
         from sweep.backends.simulator import SimulationError, simulate
 
         try:
-            return tuple(
-                (
-                    s.name,
-                    simulate(
-                        s.replay, s.machine, configuration.policy, configuration.mapping(), self.seed
-                    ).measurement,
-                )
-                for s in self.scenarios
-            )
+            return simulate(
+                scenario.replay,
+                scenario.machine,
+                configuration.policy,
+                configuration.mapping(),
+                scenario.seed,
+            ).measurement
         except (SimulationError, PolicyError) as error:
-            raise EvaluationError(str(error)) from error
-
-
-def evaluator(study: Study) -> SimulatorEvaluator:
-    """Loads the study's workloads. Raises workloads.WorkloadError and machine.MachineError."""
-    profile = machine.load(study.machine)
-    scenarios = []
-    for name in study.workloads:
-        workload = workloads.load(name)
-        if study.readers is not None:
-            workload = workload.with_(readers=replace(workload.readers, kind=study.readers))
-        replay = workloads.replay(workload, profile.nr_cpus, seed=study.seed)
-        scenarios.append(Scenario(workload.name, replay, profile))
-    return SimulatorEvaluator(tuple(scenarios), study.seed)
+            raise EvaluationError(f"{scenario.name}: {error}") from error

@@ -4,39 +4,49 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from sweep.backends.evaluator import EvaluationError
 from sweep.trial import Attempt, Cause, Configuration, Failure, Measurement, Trial
 
-Evaluate: TypeAlias = Callable[[Configuration], tuple[tuple[str, Measurement], ...]]
-"""Measures a configuration in every scenario; raises EvaluationError where it fails by itself."""
+Evaluate: TypeAlias = Callable[
+    [Configuration, Mapping[str, Measurement]], tuple[tuple[str, Measurement], ...]
+]
+"""Measures a configuration in every scenario but those given, and returns all, in the study's order;
+raises EvaluationError where it fails by itself."""
 
 MAX_ATTEMPTS: Final = 3
 """Tries at a trial in one run, for as long as machines are what fails."""
-
-NO_ATTEMPTS: Final[Mapping[int, int]] = MappingProxyType({})
-
-
-def never() -> bool:
-    """Go on until all trials have ended."""
-    return False
 
 
 class ExecutorError(RuntimeError):
     """No workers could be started, or a cluster could not be joined."""
 
 
-class Executor(ABC):
-    """Runs trials.
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A trial to be run.
 
-    * Every trial given to `run` comes back settled exactly once, or with its last allowed attempt.
-    * Attempts come in the order in which they end, each as soon as it has ended.
-    * Once `stop()` is true nothing new is begun; what is running still comes back.
+    number: of its first attempt here. have: scenarios that were measured before, which are not measured
+    again.
+    """
+
+    trial: Trial
+    number: int = 0
+    have: tuple[tuple[str, Measurement], ...] = ()
+
+
+class Executor(ABC):
+    """Runs trials. Used by one thread.
+
+    * Every task submitted comes back settled exactly once, or with its last allowed attempt, unless it was
+      withdrawn before it began.
+    * Attempts come in the order in which they end. Which worker runs what, and when, changes nothing in
+      what is measured.
     * An attempt that a machine failed (a crash, a lost node, no memory) is made again elsewhere, at most
-      MAX_ATTEMPTS times; each is yielded with its cause. A configuration's own failure is final.
+      MAX_ATTEMPTS times; each is returned with its cause. A configuration's own failure is final.
     """
 
     @property
@@ -45,32 +55,35 @@ class Executor(ABC):
         """How many trials run at once."""
 
     @abstractmethod
-    def run(
-        self,
-        trials: Sequence[Trial],
-        *,
-        made_before: Mapping[int, int] = NO_ATTEMPTS,
-        stop: Callable[[], bool] = never,
-    ) -> Iterator[Attempt]:
-        """Run these and yield attempts as they end.
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Queue these after what is queued already. Never waits for a trial."""
 
-        made_before: attempts made in earlier runs by trial number; new ones are numbered after them.
-        """
+    @abstractmethod
+    def collect(self, timeout_s: float | None = None) -> list[Attempt]:
+        """Attempts that have ended and were not collected yet. Waits until there is one, at most
+        `timeout_s`. Empty when that is over, or when nothing is queued or running."""
+
+    @abstractmethod
+    def withdraw(self) -> None:
+        """Forget what has not begun, retries too. What is running still comes back."""
+
+    @abstractmethod
+    def all_busy(self) -> float:
+        """The part of the time, from the first submit to the last attempt's end, in which no worker waited
+        for a trial; 0 .. 1."""
 
     @abstractmethod
     def close(self) -> None:
         """End the workers; may be called twice."""
 
 
-def attempt(
-    evaluate: Evaluate, trial: Trial, number: int, worker: str, clock: Callable[[], float] = time.time
-) -> Attempt:
+def attempt(evaluate: Evaluate, task: Task, worker: str, clock: Callable[[], float] = time.time) -> Attempt:
     """One try here and now."""
     started = clock()
     failure = None
     measurements: tuple[tuple[str, Measurement], ...] = ()
     try:
-        measurements = evaluate(trial.configuration)
+        measurements = evaluate(task.trial.configuration, dict(task.have))
     except EvaluationError as error:
         failure = Failure(Cause.CONFIGURATION, str(error))
     except MemoryError as error:
@@ -79,4 +92,4 @@ def attempt(
         Exception
     ) as error:  # a defect of ours or of the installation: nothing that the sampler should learn
         failure = Failure(Cause.ENVIRONMENT, f"{type(error).__name__}: {error}")
-    return Attempt(trial, number, measurements, failure, worker, started, clock() - started)
+    return Attempt(task.trial, task.number, measurements, failure, worker, started, clock() - started)

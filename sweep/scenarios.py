@@ -1,0 +1,63 @@
+"""The scenarios of a study: its workloads on its machines, with its seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+import workloads
+from sweep import machine
+from sweep.backends import simulator
+from sweep.backends.evaluator import Scenario
+from sweep.machine import Machine
+from sweep.study import Pressure, Study, WorkloadUse
+from workloads import PressureCourse, Replay, Scale, Workload
+
+
+def scenarios(study: Study) -> tuple[Scenario, ...]:
+    """Every workload on every machine, once for each seed, in that order; named WORKLOAD@MACHINE, and
+    WORKLOAD@MACHINE#2 and so on where the study repeats.
+
+    Raises workloads.WorkloadError and machine.MachineError.
+    """
+    return tuple(_scenarios(study))
+
+
+def _scenarios(study: Study) -> Iterator[Scenario]:
+    profiles = [machine.load(name) for name in study.machines]
+    for use in study.workloads:
+        workload = _workload(study, use)
+        scale = Scale(use.dilation, use.replicas, use.loops)
+        for profile in profiles:
+            for repeat in range(study.repeats):
+                seed = study.seed + repeat
+                replay = workloads.replay(workload, profile.nr_cpus, scale, seed=seed)
+                name = f"{use.label}@{profile.name}" + (f"#{repeat + 1}" if repeat else "")
+                yield Scenario(name, _key(replay, profile, seed), replay, profile, seed)
+
+
+def _workload(study: Study, use: WorkloadUse) -> Workload:
+    workload = workloads.load(use.name)
+    if study.readers is not None:
+        changed = study.readers.model_dump(exclude_none=True)
+        workload = workload.with_(readers=dataclasses.replace(workload.readers, **changed))
+    if isinstance(study.pressure, Pressure):
+        workload = workload.with_(pressure=PressureCourse(study.pressure.points))
+    elif study.pressure == "none":
+        workload = workload.with_(pressure=None)
+    return workload
+
+
+def _key(replay: Replay, profile: Machine, seed: int) -> str:
+    """Of all that a measurement follows from: the rows, the machine, the seed, the compiled simulator."""
+    digest = hashlib.sha256(f"{simulator.build_id()} {seed} {profile.model_dump_json()}".encode())
+    for field in dataclasses.fields(replay):
+        value = getattr(replay, field.name)
+        digest.update(f" {field.name} ".encode())
+        digest.update(
+            np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+        )
+    return digest.hexdigest()[:16]
