@@ -1,90 +1,112 @@
-"""NSGA-II over a conditional space, on Optuna.
+"""NSGA-II over a space of policies: children are bred within a policy.
 
 Optuna's own NSGA-II crosses only the parameters that all trials have in common. Here that is the
-policy alone, so children would draw everything else at random. This sampler breeds within a policy.
-
-Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002.
+policy alone, so its children draw everything else at random.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Sequence
+from random import Random
 
-import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, IntDistribution
-from optuna.trial import TrialState
 
-if TYPE_CHECKING:
-    from optuna.study import Study
-    from optuna.trial import FrozenTrial
+from sweep.propose.base import Observation, Proposer
+from sweep.propose.blind import check
+from sweep.propose.elite import Individual, Selection
+from sweep.propose.genome import Genome
+from sweep.propose.space import Space
+from sweep.propose.start import starting_points
+from sweep.propose.unseen import Seen, Unseen
+from sweep.trial import Configuration
 
-POLICY = "policy"
 _CHANGE_POLICY = 0.1  # chance that a child leaves its parents' policy
-_LOCAL_STEP = 0.1  # standard deviation of a local mutation, as a part of the range
+_STEP = 0.1  # standard deviation of a mutation, as a part of the parameter's scale
 _LOCAL_SHARE = 0.5  # of the mutations; the others draw from the whole range
 
 
-class Evolution(optuna.samplers.NSGAIISampler):  # type: ignore[misc]
-    """NSGA-II whose generations are slices of the completed trials, in their order.
+class Evolution(Proposer):
+    """First each policy's starting points, then children of the best.
 
-    Nothing is kept but the study: a generation is a function of the trials that are complete.
+    What is kept of the history is a population, the newcomers since its last selection (fewer than a
+    population), and the keys of what was observed.
     """
 
-    def __init__(self, space: Mapping[str, BaseDistribution], population: int, seed: int) -> None:
-        super().__init__(population_size=population, seed=seed)
-        self._space = dict(space)
+    def __init__(self, space: Space, nr_objectives: int, seed: int, population: int) -> None:
+        """population: at least 2."""
+        optuna.logging.set_verbosity(logging.WARNING)
+        self._space = space
+        self._nr_objectives = nr_objectives
+        self._seed = seed
         self._size = population
-        self._breeder = np.random.default_rng(seed)
+        self._genome = Genome(space)
+        self._seen = Seen(space)
+        self._selection = Selection(population, nr_objectives)
+        self._start = starting_points(space, seed)
+        self._parents: dict[Configuration, Individual] = {}
+        self._newcomers: dict[Configuration, Individual] = {}
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._space
+    def observe(self, observations: Sequence[Observation]) -> None:
+        for each in observations:
+            check(each, self._nr_objectives)
+            if each.configuration not in self._space:
+                continue
+            self._seen.add(each.configuration)
+            if each.values:
+                self._learn(each)
 
-    def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
-        return len(_complete(study)) // self._size
+    def _learn(self, observation: Observation) -> None:
+        configuration = observation.configuration
+        individual = Individual(
+            configuration, self._genome.genes(configuration), observation.values, observation.excess
+        )
+        if configuration in self._parents:
+            self._parents[configuration] = individual
+            return
+        self._newcomers[configuration] = individual
+        if len(self._newcomers) == self._size:
+            self._parents = {each.configuration: each for each in self._elite()}
+            self._newcomers = {}
 
-    def get_population(self, study: Study, generation: int) -> list[FrozenTrial]:
-        return _complete(study)[generation * self._size : (generation + 1) * self._size]
+    def _elite(self) -> list[Individual]:
+        return self._selection.best([*self._parents.values(), *self._newcomers.values()])
 
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The genes that a child inherits; those left out are drawn from their whole range."""
-        parents = self.get_parent_population(study, self.get_trial_generation(study, trial))
-        if not parents or self._breeder.random() < _CHANGE_POLICY:
-            return {}
-        first = parents[self._breeder.integers(len(parents))]
-        mates = [parent for parent in parents if parent.params[POLICY] == first.params[POLICY]]
-        second = mates[self._breeder.integers(len(mates))]
-        genes = [name for name in first.params if name != POLICY]
-        child: dict[str, Any] = {POLICY: first.params[POLICY]}
-        for name in genes:
-            donor = second if name in second.params and self._breeder.random() < 0.5 else first
-            value = donor.params[name]
-            if self._breeder.random() >= 1 / len(genes):
-                child[name] = value
-            elif self._breeder.random() < _LOCAL_SHARE:
-                child[name] = self._nudged(self._space[name], value)
-        return child
+    def ask(self, numbers: Sequence[int], pending: Sequence[Configuration] = ()) -> list[Configuration]:
+        unseen = self._seen.unseen(pending)
+        while self._start and self._start[0] in self._seen:
+            del self._start[0]
+        answers: list[Configuration] = []
+        for each in self._start:
+            if len(answers) < len(numbers) and each in unseen:
+                unseen.take(each)
+                answers.append(each)
+        if len(answers) == len(numbers):
+            return answers
+        elite = self._elite()
+        for number in numbers[len(answers) :]:
+            if not unseen.policies():
+                break
+            answers.append(self._child(elite, unseen, Random(f"{self._seed}/{number}")))
+        return answers
 
-    def _nudged(self, distribution: BaseDistribution, value: Any) -> Any:
-        """A value near `value`: a normal step in the parameter's scale; another value where there is one."""
-        if not isinstance(distribution, IntDistribution):
-            return self._breeder.choice(np.array(distribution.choices, dtype=object))
-        low, high = distribution.low, distribution.high
-        step = self._breeder.normal(0, _LOCAL_STEP)
-        if distribution.log:
-            near = math.exp(math.log(value) + step * math.log(high / low)) if high > low else low
-        else:
-            near = value + step * (high - low)
-        rounded = round(near)
-        if rounded == value:
-            rounded += 1 if step > 0 else -1
-        return min(max(rounded, low), high)
+    def _child(self, elite: list[Individual], unseen: Unseen, random: Random) -> Configuration:
+        parents = [each for each in elite if unseen.left(each.configuration.policy)]
+        if not parents or random.random() < _CHANGE_POLICY:
+            policy = random.choice(unseen.policies())
+            return unseen.first(policy, lambda: self._genome.drawn(policy, random), random)
+        policy = random.choice(parents).configuration.policy
+        mates = [each for each in parents if each.configuration.policy == policy]
+        return unseen.first(policy, lambda: self._bred(policy, mates, random), random)
 
-
-def _complete(study: Study) -> list[FrozenTrial]:
-    trials: list[FrozenTrial] = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return trials
+    def _bred(self, policy: str, mates: list[Individual], random: Random) -> Configuration:
+        first, second = random.choice(mates), random.choice(mates)
+        axes = self._genome.axes[policy]
+        child = []
+        for axis, one, other in zip(axes, first.genes, second.genes, strict=True):
+            gene = other if random.random() < 0.5 else one
+            if random.random() < 1 / len(axes):
+                local = random.random() < _LOCAL_SHARE
+                gene = axis.near(gene, _STEP, random) if local else axis.at(random.random())
+            child.append(gene)
+        return self._genome.configuration(policy, child)

@@ -1,0 +1,35 @@
+"""Samplers by their names in a study."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweep.propose.base import Proposer
+from sweep.propose.space import Space
+
+SAMPLERS: Final = ("nsga2", "tpe", "gp", "random", "grid")
+
+
+def make(sampler: str, space: Space, nr_objectives: int, seed: int, population: int) -> Proposer:
+    """The proposer of that name; what only one of them needs is imported here.
+
+    population: of nsga2. Raises ValueError for an unknown name, and where the sampler does not take the
+    space.
+    """
+    if sampler == "random":
+        from sweep.propose.blind import RandomProposer
+
+        return RandomProposer(space, nr_objectives, seed)
+    if sampler == "grid":
+        from sweep.propose.blind import GridProposer
+
+        return GridProposer(space, nr_objectives, seed)
+    if sampler == "nsga2":
+        from sweep.propose.evolution import Evolution
+
+        return Evolution(space, nr_objectives, seed, population)
+    if sampler in ("tpe", "gp"):
+        from sweep.propose.model import ModelProposer
+
+        return ModelProposer(sampler, space, nr_objectives, seed)
+    raise ValueError(f"there is no sampler {sampler!r}; known: {', '.join(SAMPLERS)}")
