@@ -102,18 +102,18 @@ class Judge:
     ) -> None:
         """space: what the study chooses from. What lies outside was measured for comparison (the baseline,
         what kernels do) and is neither on the front nor recommended, nor a scenario's best."""
-        self._objectives = tuple(objectives)
+        self.objectives = tuple(objectives)
+        self.reference = REFERENCE[combine]
+        self.feasible = 0
         self._combine: Combine = combine
         self._constraints = tuple(constraints)
         self._space = space
-        self._reference: tuple[float, ...] | None = None
         self._baseline: dict[str, tuple[float, ...]] = {}
         self._points: list[Point] = []
         self._failed: list[Attempt] = []
         self._front: list[Point] = []
         self._best: tuple[tuple[float, ...], ...] = ()
         self._hypervolume = 0.0
-        self.feasible = 0
 
     @property
     def measured(self) -> int:
@@ -142,7 +142,7 @@ class Judge:
         measured = [a for a in attempts if a.failure is None]
         if not self._baseline and measured:
             self._baseline = {
-                scenario: tuple(max(m.get(name), 1.0) for name in self._objectives)
+                scenario: tuple(max(m.get(name), 1.0) for name in self.objectives)
                 for scenario, m in measured[0].measurements
             }
         new = [self._point(a) for a in measured]
@@ -164,9 +164,9 @@ class Judge:
 
     def standing(self) -> Standing:
         """All of it; as long as its points."""
-        best, why = recommended(self._front, [p.values for p in self._front], REFERENCE[self._combine])
+        best, why = recommended(self._front, [p.values for p in self._front], self.reference)
         return Standing(
-            objectives=self._objectives,
+            objectives=self.objectives,
             combine=self._combine,
             points=tuple(self._points),
             front=tuple(self._front),
@@ -179,7 +179,7 @@ class Judge:
 
     def recommended(self) -> Point | None:
         """What would be recommended now."""
-        return recommended(self._front, [p.values for p in self._front], REFERENCE[self._combine])[0]
+        return recommended(self._front, [p.values for p in self._front], self.reference)[0]
 
     # -- one point --
 
@@ -187,7 +187,7 @@ class Judge:
         ratios = tuple(
             tuple(
                 m.get(name) / base
-                for name, base in zip(self._objectives, self._baseline[scenario], strict=True)
+                for name, base in zip(self.objectives, self._baseline[scenario], strict=True)
             )
             for scenario, m in attempt.measurements
         )
@@ -229,7 +229,7 @@ class Judge:
         front = [everything[i] for i in pareto.non_dominated([p.values for p in everything])]
         if front != self._front:
             self._front = front
-            reference = (REFERENCE[self._combine],) * len(self._objectives)
+            reference = (self.reference,) * len(self.objectives)
             self._hypervolume = pareto.hypervolume([p.values for p in front], reference)
 
 

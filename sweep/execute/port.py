@@ -63,6 +63,11 @@ class Executor(ABC):
         """Attempts that have ended and were not collected yet. Waits until there is one, at most
         `timeout_s`. Empty when that is over, or when nothing is queued or running."""
 
+    @property
+    @abstractmethod
+    def pending(self) -> bool:
+        """Whether anything is queued, running, or ended and not collected yet."""
+
     @abstractmethod
     def withdraw(self) -> None:
         """Forget what has not begun, retries too. What is running still comes back."""
