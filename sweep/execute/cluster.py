@@ -1,153 +1,263 @@
-"""Long-lived Ray actors that take small batches of trials. Ray is imported here and nowhere else.
-
-Ray itself never retries (max_retries=0, max_restarts=0): what is tried again, and how often, is decided
-here by the cause of the failure.
-"""
+"""Long-lived Ray actors that take batches of trials, one for each CPU of a cluster that may grow and shrink."""
 
 from __future__ import annotations
 
 import logging
-import os
-import socket
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import ray
-from ray import exceptions as failures
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.backends import simulator
-from sweep.execute.port import MAX_ATTEMPTS, NO_ATTEMPTS, Evaluate, Executor, ExecutorError, attempt, never
-from sweep.trial import Attempt, Cause, Failure, Trial
+from sweep.execute.dispatch import Dispatcher
+from sweep.execute.failure import failure
+from sweep.execute.port import MAX_ATTEMPTS, Evaluate, Executor, ExecutorError, Task
+from sweep.execute.start import start
+from sweep.execute.worker import BATCH_LIMIT_S, Installed, worker_class
+from sweep.trial import Attempt, Cause, Failure
 
-Job = tuple[Trial, int]
+_TICK_S: Final = 1.0
+"""How often the cluster is looked at: new nodes, silent workers."""
 
 
-class _Worker:
-    """Holds the scenarios; measures batches of trials."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited for parts of a cluster, s, before they are given up."""
 
-    def __init__(self, evaluate: Evaluate, build: str) -> None:
-        if simulator.build_id() != build:
-            raise RuntimeError(
-                f"this worker's simulator is build {simulator.build_id()}, the driver's {build}"
-            )
-        self._evaluate = evaluate
-        self._name = f"{socket.gethostname()}/{os.getpid()}"
+    trial_s: float = 3600.0  # one trial
+    silence_s: float = 60.0  # a worker that does not answer, though Ray thinks that it lives
+    workers_s: float = 120.0  # any worker, when there is none
 
-    def run(self, jobs: Sequence[Job]) -> list[Attempt]:
-        return [attempt(self._evaluate, trial, number, self._name) for trial, number in jobs]
+
+@dataclass(slots=True)
+class _Actor:
+    """A worker as the driver knows it; what it is waited for are references to Ray's objects."""
+
+    handle: Any
+    node: str
+    joining: Any  # the step of its start that is under way; None once it can measure
+    name: str = ""
+    measuring: deque[Any] = field(default_factory=deque)  # batches, oldest first
+    since_s: float = 0.0  # when the oldest of them began, at the latest
+    ping: Any = None
+    pinged_s: float = 0.0
+
+    @property
+    def awaited(self) -> list[Any]:
+        first = self.measuring[0] if self.measuring else None
+        return [reference for reference in (self.joining, first, self.ping) if reference is not None]
 
 
 class RayExecutor(Executor):
-    """One actor per CPU of the cluster, or `workers` of them."""
+    """One actor per CPU of the cluster, or `workers` of them at most."""
 
     def __init__(
-        self, evaluate: Evaluate, *, workers: int | None = None, address: str | None = None, batch: int = 4
+        self,
+        evaluate: Evaluate,
+        *,
+        workers: int | None = None,
+        address: str | None = None,
+        patience: Patience = Patience(),
     ) -> None:
-        """Starts Ray on this machine, or joins the cluster at `address`. Raises ExecutorError."""
+        """Starts Ray on this machine, or joins the cluster at `address` ("auto": the one of this machine).
+
+        Raises ExecutorError where that fails.
+        """
         self._started_ray = not ray.is_initialized()
         if self._started_ray:
-            _start(address, workers)
-        self._batch = batch
+            start(address, workers)
+        self._most = workers
+        self._patience = patience
+        self._installed = Installed.here()
         self._evaluate = ray.put(evaluate)
-        count = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        self._actors = [self._new_actor() for _ in range(count)]
+        self._queue = Dispatcher(time.time)
+        self._actors: dict[int, _Actor] = {}
+        self._born = 0
+        self._refused: set[str] = set()
+        self._failed_starts: Counter[str] = Counter()
+        self._fault: ExecutorError | None = None  # is raised when no attempt is in hand: none gets lost
+        self._looked_s = self._worked_s = time.monotonic()
+        self._first_nodes = frozenset(self._cpus())
+        self._look()
+
+    # -- the port
 
     @property
     def workers(self) -> int:
-        return len(self._actors)
+        return max(len(self._actors), 1)
 
-    def run(
-        self,
-        trials: Sequence[Trial],
-        *,
-        made_before: Mapping[int, int] = NO_ATTEMPTS,
-        stop: Callable[[], bool] = never,
-    ) -> Iterator[Attempt]:
-        waiting: deque[Job] = deque((trial, made_before.get(trial.number, 0)) for trial in trials)
-        # What has failed comes last and alone: a trial that kills its worker takes no other with it.
-        again: deque[Job] = deque()
-        idle = deque(self._actors)
-        running: dict[Any, tuple[Any, list[Job]]] = {}
-        while waiting or again or running:
-            if stop():
-                waiting.clear()
-                again.clear()
-            while idle and (waiting or again):
-                jobs = self._share(waiting) if waiting else [again.popleft()]
-                actor = idle.popleft()
-                running[actor.run.remote(jobs)] = (actor, jobs)
-            if not running:
-                return
-            (done,), _ = ray.wait(list(running), num_returns=1)
-            actor, jobs = running.pop(done)
-            try:
-                attempts = ray.get(done)
-            except failures.RayError as error:
-                attempts = [_failed(job, error) for job in jobs]
-                ray.kill(actor)  # it may have failed without dying
-                self._actors.remove(actor)
-                actor = self._new_actor()
-                self._actors.append(actor)
-            idle.append(actor)
-            for each in attempts:
-                yield each
-                if (
-                    not each.settles
-                    and each.number + 1 < made_before.get(each.trial.number, 0) + MAX_ATTEMPTS
-                ):
-                    again.append((each.trial, each.number + 1))
+    def submit(self, tasks: Sequence[Task]) -> None:
+        self._queue.submit(tasks)
+        self._send()
 
-    def _share(self, waiting: deque[Job]) -> list[Job]:
-        """The next batch for one worker, smaller towards the end, so that all end together."""
-        size = max(1, min(self._batch, len(waiting) // (2 * self.workers)))
-        return [waiting.popleft() for _ in range(size)]
+    def collect(self, timeout_s: float | None = None) -> list[Attempt]:
+        """Raises ExecutorError where no worker can be had, or the driver and its workers do not fit."""
+        ends = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
+        while self._queue.pending:
+            if self._fault:
+                raise self._fault
+            if time.monotonic() - self._looked_s >= _TICK_S:
+                self._look()
+            left = ends - time.monotonic()
+            attempts = self._receive(min(max(left, 0.0), _TICK_S)) or self._listen()
+            self._send()
+            if attempts or left <= 0:
+                return attempts
+        return []
+
+    @property
+    def pending(self) -> bool:
+        return self._queue.pending
+
+    def withdraw(self) -> None:
+        serial = self._queue.withdraw()
+        for actor in self._actors.values():
+            if actor.measuring:
+                actor.handle.stop.remote(serial)
+
+    def all_busy(self) -> float:
+        return self._queue.all_busy()
 
     def close(self) -> None:
-        for actor in self._actors:
-            ray.kill(actor)
-        self._actors = []
+        for actor in self._actors.values():
+            ray.kill(actor.handle)
+        self._actors.clear()
         if self._started_ray:
             ray.shutdown()
             self._started_ray = False
 
-    def _new_actor(self) -> Any:
-        worker = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Worker)
-        return worker.remote(self._evaluate, simulator.build_id())
+    # -- batches
 
+    def _send(self) -> None:
+        for batch in self._queue.assign():
+            actor = self._actors[batch.worker]
+            if not actor.measuring:
+                actor.since_s = time.monotonic()
+            actor.measuring.append(actor.handle.measure.remote(batch.serial, batch.tasks))
 
-def _start(address: str | None, workers: int | None) -> None:
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    options: dict[str, Any] = {"address": address} if address else {"num_cpus": workers}
-    try:
-        ray.init(
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=True,
-            **options,
-        )
-    except (ConnectionError, failures.RayError, ValueError, RuntimeError) as error:
-        where = f"at {address}" if address else "on this machine"
-        raise ExecutorError(f"no Ray cluster {where}: {error}; try --in-process to run without") from error
+    def _receive(self, timeout_s: float) -> list[Attempt]:
+        """What has ended; waits until something has happened."""
+        awaited = {reference: key for key, actor in self._actors.items() for reference in actor.awaited}
+        if not awaited:
+            time.sleep(timeout_s)
+            return []
+        ready, rest = ray.wait(list(awaited), num_returns=1, timeout=timeout_s)
+        if ready and rest:
+            ready += ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        attempts: list[Attempt] = []
+        for reference in ready:
+            if awaited[reference] in self._actors:
+                attempts += self._hear(awaited[reference], reference)
+        return attempts
 
+    def _hear(self, key: int, reference: Any) -> list[Attempt]:
+        actor = self._actors[key]
+        try:
+            answer = ray.get(reference, timeout=self._patience.silence_s)
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            return self._lose(key, failure(error))
+        if reference is actor.ping:
+            actor.ping = None
+        elif reference is actor.joining:
+            self._join(key, answer)
+        else:
+            actor.measuring.popleft()
+            actor.since_s = time.monotonic()
+            return self._queue.ended(key, answer)
+        return []
 
-def _failed(job: Job, error: Exception) -> Attempt:
-    trial, number = job
-    return Attempt(trial, number, (), Failure(_cause(error), _words(error)), "lost", 0.0, 0.0)
+    # -- workers
 
+    def _look(self) -> None:
+        """Give every CPU a worker. Raises ExecutorError when there has been no worker for long."""
+        now = time.monotonic()
+        self._looked_s = now
+        if any(actor.joining is None for actor in self._actors.values()):
+            self._worked_s = now
+        elif now - self._worked_s > self._patience.workers_s:
+            raise ExecutorError(
+                f"no worker for {self._patience.workers_s:g} s: the cluster's CPUs are all taken, or its nodes "
+                "are gone (`ray status` tells); what was measured is kept, `resume` goes on from there"
+            )
+        cpus = self._cpus()
+        for key in [k for k, a in self._actors.items() if a.joining is not None and a.node not in cpus]:
+            self._lose(key, Failure(Cause.NODE_LOST, "the node was lost"))
+        free = Counter(cpus)
+        free.subtract(actor.node for actor in self._actors.values())
+        while self._most is None or len(self._actors) < self._most:
+            node, count = max(free.items(), key=lambda item: item[1], default=("", 0))
+            if count <= 0:
+                break
+            free[node] -= 1
+            self._hire(node)
 
-def _cause(error: Exception) -> Cause:
-    if isinstance(error, failures.OutOfMemoryError):
-        return Cause.OUT_OF_MEMORY
-    if isinstance(error, failures.NodeDiedError):
-        return Cause.NODE_LOST
-    if isinstance(error, (failures.RuntimeEnvSetupError, failures.RayTaskError)):
-        return Cause.ENVIRONMENT
-    if isinstance(error, failures.ActorDiedError) and "node died" in str(error).lower():
-        return Cause.NODE_LOST
-    return Cause.WORKER_CRASHED
+    def _cpus(self) -> dict[str, int]:
+        """Of the nodes that live and may be used."""
+        return {
+            node["NodeID"]: int(node["Resources"].get("CPU", 0))
+            for node in ray.nodes()
+            if node["Alive"] and node["NodeID"] not in self._refused
+        }
 
+    def _hire(self, node: str) -> None:
+        # A node that is lost is never asked again; hard affinity keeps what is lost there from moving.
+        there = NodeAffinitySchedulingStrategy(node, soft=False)
+        handle = worker_class().options(scheduling_strategy=there).remote()
+        self._born += 1
+        self._actors[self._born] = _Actor(handle, node, handle.greet.remote())
 
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    def _join(self, key: int, greeting: dict[str, str] | None) -> None:
+        """The next step of its start: it has greeted, or else it has the scenarios."""
+        actor = self._actors[key]
+        if greeting is None:
+            actor.joining = None
+            self._failed_starts[actor.node] = 0
+            self._queue.enter(key, actor.name, actor.node)
+        elif differs := self._installed.differs(greeting):
+            self._refuse(actor.node, differs)
+        else:
+            actor.name = greeting["name"]
+            actor.joining = actor.handle.prepare.remote(self._evaluate)
+
+    def _listen(self) -> list[Attempt]:
+        """Ask those that have been silent; give up those that do not answer, and trials without an end."""
+        now = time.monotonic()
+        attempts: list[Attempt] = []
+        for key, actor in list(self._actors.items()):
+            if not actor.measuring:
+                continue
+            if now - actor.since_s > BATCH_LIMIT_S + self._patience.trial_s:
+                words = f"no end of a trial within {self._patience.trial_s:g} s"
+                attempts += self._lose(key, Failure(Cause.WORKER_CRASHED, words))
+            elif actor.ping is not None and now - actor.pinged_s > self._patience.silence_s:
+                words = f"no sign of life for {self._patience.silence_s:g} s"
+                attempts += self._lose(key, Failure(Cause.NODE_LOST, words))
+            elif (
+                actor.ping is None and now - max(actor.since_s, actor.pinged_s) > self._patience.silence_s / 4
+            ):
+                actor.ping, actor.pinged_s = actor.handle.ping.remote(), now
+        return attempts
+
+    def _lose(self, key: int, why: Failure) -> list[Attempt]:
+        actor = self._actors.pop(key)
+        ray.kill(actor.handle)  # it may have failed without dying
+        self._looked_s = float("-inf")
+        if actor.joining is None:
+            return self._queue.lost(key, why)
+        self._failed_starts[actor.node] += 1
+        if self._failed_starts[actor.node] >= MAX_ATTEMPTS and why.cause is not Cause.NODE_LOST:
+            self._refuse(actor.node, f"no worker starts on node {actor.node}: {why.text}")
+        return []
+
+    def _refuse(self, node: str, why: str) -> None:
+        """Go on without a node that came later; one that was there at the start must do."""
+        self._refused.add(node)
+        if node in self._first_nodes:
+            self._fault = self._fault or ExecutorError(why)
+        else:
+            logging.getLogger(__name__).warning("%s; the sweep goes on without it", why)
+        for key in [key for key, a in self._actors.items() if a.node == node and a.joining is not None]:
+            ray.kill(self._actors.pop(key).handle)

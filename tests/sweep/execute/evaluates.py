@@ -2,11 +2,15 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sweep.backends.evaluator import EvaluationError
 from sweep.trial import Configuration, Level, Measurement, Summary
+
+SCENARIOS = {"small": 1, "large": 50}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,38 +21,55 @@ class Trade:
     """
 
     place: Path
-    delay_s: float = 0.0
 
-    def __call__(self, configuration: Configuration) -> tuple[tuple[str, Measurement], ...]:
+    def __call__(
+        self, configuration: Configuration, have: Mapping[str, Measurement] = MappingProxyType({})
+    ) -> tuple[tuple[str, Measurement], ...]:
         values = configuration.mapping()
         size = int(values.get("size", 1))
         behave = str(values.get("behave", "well"))
         calls = self.place / configuration.key()
         calls.mkdir(parents=True, exist_ok=True)
-        (calls / f"{time.time_ns()}-{os.getpid()}").touch()
-        before = len(list(calls.iterdir())) - 1
+        call = calls / f"{time.time_ns()}-{os.getpid()}"
+        call.write_text(" ".join(name for name in SCENARIOS if name not in have))
+        first = len(list(calls.iterdir())) == 1
         if behave == "fails":
             raise EvaluationError("more steps than the bound")
-        if behave == "dies" or (behave == "dies_once" and before == 0):
+        if behave == "dies" or (behave == "dies_once" and first):
             os.kill(os.getpid(), 9)
         if behave == "eats":
             raise MemoryError
-        if behave == "defect":
+        if behave == "defect" or (behave == "defect_once" and first):
             raise RuntimeError("a defect of this program")
-        time.sleep(self.delay_s)
+        if behave == "hangs" and first:
+            time.sleep(3600)
+        time.sleep({"slow": 1.0, "short": 0.01}.get(behave, 0.0))
+        call.rename(call.with_suffix(".ended"))
         return tuple(
-            (
-                scenario,
-                Measurement(
-                    exit_latency_ns=Summary(p99=factor * (100 + 1e5 / size)),
-                    retained_bytes=Level(mean=factor * 192.0 * size),
-                    violations=int(behave == "violates"),
-                ),
-            )
-            for scenario, factor in (("small", 1), ("large", 50))
+            (name, have[name] if name in have else measured(size, factor, int(behave == "violates")))
+            for name, factor in SCENARIOS.items()
         )
+
+    def _left(self, configuration: Configuration) -> list[Path]:
+        place = self.place / configuration.key()
+        return sorted(place.iterdir()) if place.is_dir() else []
 
     def calls(self, configuration: Configuration) -> int:
         """How often it was measured."""
-        place = self.place / configuration.key()
-        return len(list(place.iterdir())) if place.is_dir() else 0
+        return len(self._left(configuration))
+
+    def ended(self, configuration: Configuration) -> int:
+        """How many of these came to their end."""
+        return sum(path.suffix == ".ended" for path in self._left(configuration))
+
+    def measured(self, configuration: Configuration) -> list[str]:
+        """The scenarios of each call, in the order of the calls."""
+        return [path.read_text() for path in self._left(configuration)]
+
+
+def measured(size: int, factor: int, violations: int = 0) -> Measurement:
+    return Measurement(
+        exit_latency_ns=Summary(p99=factor * (100 + 1e5 / size)),
+        retained_bytes=Level(mean=factor * 192.0 * size),
+        violations=violations,
+    )
