@@ -1,15 +1,20 @@
 """The command line: words in, values out. What a command does is elsewhere.
 
-Heavy modules are imported inside the commands, so that --help answers at once.
+Heavy modules are imported inside the commands, so that --help and list answer at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from sweep.session import Options
 
 app = typer.Typer(
     name="sweep",
@@ -19,12 +24,36 @@ app = typer.Typer(
 )
 errors = Console(stderr=True)
 
+
+class Form(StrEnum):
+    """How a command prints what it found."""
+
+    table = "table"
+    json = "json"
+
+
+class Schema(StrEnum):
+    """What a schema is of."""
+
+    study = "study"
+    machine = "machine"
+
+
+HERE = Path("sweep-store")
 StoreOption = Annotated[Path, typer.Option("--store", help="Directory of all studies.")]
+KeptStudy = Annotated[str, typer.Argument(help="Name of a study in the store.")]
+StudyArgument = Annotated[str, typer.Argument(help="A study of conf/ by name, or a YAML file.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, such as budget.trials=200.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: one per CPU.")]
 InProcess = Annotated[bool, typer.Option("--in-process", help="Without Ray, one trial after another.")]
+Address = Annotated[str | None, typer.Option(help="A Ray cluster to join: auto, or HOST:PORT.")]
+JobAddress = Annotated[str, typer.Option("--address", help="The cluster's dashboard: http://HOST:8265.")]
+Archive = Annotated[
+    str | None, typer.Option(help="Where sealed segments and results are copied: s3://..., gs://..., a path.")
+]
 Track = Annotated[str | None, typer.Option(help="MLflow tracking URI; default: sqlite in the store.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Without MLflow.")]
+Format = Annotated[Form, typer.Option("--format", help="json: one document on standard output.")]
 
 
 def main() -> None:
@@ -37,72 +66,101 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
+def _run(work: Callable[[], int]) -> None:
+    """Whatever a user can mend becomes one message and exit code 2."""
+    from sweep.errors import USER_ERRORS
+
+    try:
+        code = work()
+    except USER_ERRORS as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if code:
+        raise typer.Exit(code)
+
+
+def _options(
+    store: Path,
+    workers: int | None,
+    in_process: bool,
+    address: str | None,
+    archive: str | None,
+    tracking_uri: str | None,
+    no_track: bool,
+    sources: list[str] | None = None,
+) -> Options:
+    from sweep.session import Options
+
+    if in_process and (address or workers):
+        _fail("--in-process runs without Ray: it goes with neither --address nor --workers")
+    return Options(
+        store, workers, in_process, address, archive, tracking_uri, not no_track, tuple(sources or ())
+    )
+
+
+# -- running studies ----------------------------------------------------------------------------
+
+
 @app.command()
 def launch(
-    study: Annotated[str, typer.Argument(help="A study of conf/ by name, or a YAML file.")] = "quick",
+    study: StudyArgument = "quick",
     overrides: Overrides = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved study, run nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print the resolved study, its size and an estimate; run nothing."),
     ] = False,
-    store: StoreOption = Path("sweep-store"),
+    sources: Annotated[
+        list[str] | None, typer.Option("--from", help="Take what this study of the store measured.")
+    ] = None,
+    store: StoreOption = HERE,
     workers: Workers = None,
     in_process: InProcess = False,
+    address: Address = None,
+    archive: Archive = None,
     tracking_uri: Track = None,
     no_track: NoTrack = False,
 ) -> None:
     """Run a study. Example: python -m sweep launch quick --set budget.trials=200"""
-    from sweep import session
-    from sweep.study import StudyError, find, load
 
-    try:
-        value = load(find(study), overrides or [])
-    except StudyError as error:
-        _fail(str(error))
-    if dry_run:
-        _print_study(value)
-        return
-    _run(
-        session.Options(store, workers, in_process, tracking_uri, not no_track),
-        lambda options: session.launch(value, options),
-    )
+    def work() -> int:
+        from sweep import session, study_file
+
+        value = study_file.load(study_file.find(study), overrides or [])
+        options = _options(store, workers, in_process, address, archive, tracking_uri, no_track, sources)
+        return session.dry_run(value, options) if dry_run else session.launch(value, options)
+
+    _run(work)
 
 
 @app.command()
 def resume(
-    study: Annotated[str, typer.Argument(help="Name of a study in the store.")],
+    study: KeptStudy,
     overrides: Overrides = None,
-    store: StoreOption = Path("sweep-store"),
+    store: StoreOption = HERE,
     workers: Workers = None,
     in_process: InProcess = False,
+    address: Address = None,
     tracking_uri: Track = None,
     no_track: NoTrack = False,
 ) -> None:
     """Go on with a study that was interrupted. Example: python -m sweep resume quick"""
-    from sweep import session
 
-    _run(
-        session.Options(store, workers, in_process, tracking_uri, not no_track),
-        lambda options: session.resume(study, options, overrides or []),
-    )
+    def work() -> int:
+        from sweep import session
 
+        options = _options(store, workers, in_process, address, None, tracking_uri, no_track)
+        return session.resume(study, options, overrides or [])
 
-@app.command()
-def front(
-    study: Annotated[str, typer.Argument(help="Name of a study in the store.")],
-    store: StoreOption = Path("sweep-store"),
-    format: Annotated[str, typer.Option(help="table or json")] = "table",
-) -> None:
-    """The front of a study as it stands. Example: python -m sweep front quick --format json"""
-    from sweep import session
-
-    if format not in ("table", "json"):
-        _fail(f"--format {format}: expected table or json")
-    _run(None, lambda _: session.show_front(study, store, format))
+    _run(work)
 
 
 @app.command()
 def simulate(
-    workload: Annotated[str, typer.Option(help="A workload by name, or a Parquet file.")],
+    workload: Annotated[str | None, typer.Option(help="A workload by name, or a Parquet file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A recommended.yaml: run it in the scenarios that it names.")
+    ] = None,
     machine: Annotated[str, typer.Option(help="A machine profile by name, or a YAML file.")] = "vm-2cpu",
     policy: Annotated[str, typer.Option(help="A policy, or a preset such as linux-6.12.")] = "per_object",
     overrides: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the policy.")] = None,
@@ -117,16 +175,22 @@ def simulate(
     dilation: Annotated[float, typer.Option(min=0.001, help="Stretch the workload's times by this.")] = 1.0,
     replicas: Annotated[int, typer.Option(min=1, help="Copies of the workload, on further CPUs.")] = 1,
     loops: Annotated[int, typer.Option(min=1, help="Times that the workload is run through.")] = 1,
-    format: Annotated[str, typer.Option(help="table or json")] = "table",
+    form: Format = Form.table,
     series: Annotated[Path | None, typer.Option(help="Write retained bytes over time (Parquet).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw retained memory over time (PNG).")] = None,
 ) -> None:
     """One trial. Example: python -m sweep simulate --workload pgbench-connect --policy fixed_batch --set max=64"""
-    from sweep import simulate_command
 
-    _run(
-        None,
-        lambda _: simulate_command.run(
+    def work() -> int:
+        from sweep import simulate_command
+
+        if config is not None:
+            return simulate_command.run_config(config, form)
+        if workload is None:
+            _fail(
+                "--workload is missing (or --config with a recommended.yaml); see: python -m workloads list"
+            )
+        return simulate_command.run(
             workload=workload,
             machine=machine,
             policy=policy,
@@ -137,28 +201,198 @@ def simulate(
             dilation=dilation,
             replicas=replicas,
             loops=loops,
-            format=format,
+            format=form,
             series=series,
             plot=plot,
-        ),
-    )
+        )
+
+    _run(work)
 
 
-def _print_study(study: Any) -> None:
-    import yaml
-
-    print(yaml.safe_dump(study.resolved(), sort_keys=False, allow_unicode=True), end="")
+# -- looking at studies -------------------------------------------------------------------------
 
 
-def _run(options: Any, work: Any) -> None:
-    """Whatever a user can mend becomes one message and exit code 2."""
-    from sweep.errors import USER_ERRORS
+@app.command("list")
+def list_(store: StoreOption = HERE, form: Format = Form.table) -> None:
+    """Every study in the store. Example: python -m sweep list"""
+    from sweep import commands
 
-    try:
-        code = work(options)
-    except USER_ERRORS as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    if code:
-        raise typer.Exit(code)
+    commands.show_list(store, form)
+
+
+@app.command()
+def front(study: KeptStudy, store: StoreOption = HERE, form: Format = Form.table) -> None:
+    """The front of a study as it stands. Example: python -m sweep front quick --format json"""
+
+    def work() -> int:
+        from sweep import commands
+
+        return commands.show_front(store, study, form)
+
+    _run(work)
+
+
+@app.command()
+def report(
+    study: KeptStudy,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="Directory; default: results/ of the study.")
+    ] = None,
+    store: StoreOption = HERE,
+    form: Format = Form.table,
+) -> None:
+    """Write the report of a study as it stands. Example: python -m sweep report quick -o out/"""
+
+    def work() -> int:
+        from sweep import results
+
+        return results.write_report(store, study, output, form)
+
+    _run(work)
+
+
+@app.command()
+def compare(a: KeptStudy, b: KeptStudy, store: StoreOption = HERE, form: Format = Form.table) -> None:
+    """Two studies side by side. Example: python -m sweep compare quick quick-hz1000"""
+
+    def work() -> int:
+        from sweep import results
+
+        return results.show_comparison(store, a, b, form)
+
+    _run(work)
+
+
+@app.command()
+def track(study: KeptStudy, store: StoreOption = HERE, tracking_uri: Track = None) -> None:
+    """Show a study in MLflow again, from the store. Example: python -m sweep track quick"""
+
+    def work() -> int:
+        from sweep import session
+
+        return session.track(store, study, tracking_uri)
+
+    _run(work)
+
+
+@app.command()
+def ui(
+    store: StoreOption = HERE,
+    tracking_uri: Track = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 5000,
+) -> None:
+    """Start the MLflow UI on the store. Example: python -m sweep ui"""
+
+    def work() -> int:
+        from sweep.track import ui
+
+        return ui.serve(tracking_uri or store, host=host, port=port)
+
+    _run(work)
+
+
+@app.command()
+def gc(study: KeptStudy, store: StoreOption = HERE, form: Format = Form.table) -> None:
+    """Compact a study's segments and remove what nothing refers to. Example: python -m sweep gc quick"""
+
+    def work() -> int:
+        from sweep import commands
+
+        return commands.collect_garbage(store, study, form)
+
+    _run(work)
+
+
+@app.command()
+def schema(
+    what: Annotated[Schema, typer.Argument(help="study or machine")] = Schema.study,
+) -> None:
+    """The JSON schema of study files, for editors. Example: python -m sweep schema > study.schema.json"""
+
+    def work() -> int:
+        from sweep import commands
+
+        return commands.show_schema(what)
+
+    _run(work)
+
+
+# -- on a cluster -------------------------------------------------------------------------------
+
+
+@app.command()
+def submit(
+    study: StudyArgument,
+    address: JobAddress,
+    overrides: Overrides = None,
+    store: StoreOption = HERE,
+    archive: Archive = None,
+    tracking_uri: Track = None,
+    no_track: NoTrack = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not follow its progress.")] = False,
+) -> None:
+    """Send a study to a cluster as a Ray job. Example: python -m sweep submit phone --address http://head:8265"""
+
+    def work() -> int:
+        from sweep import cluster_commands
+
+        return cluster_commands.submit(
+            study, address, overrides or [], store, archive, tracking_uri, track=not no_track, detach=detach
+        )
+
+    _run(work)
+
+
+@app.command()
+def status(
+    study: Annotated[str, typer.Argument(help="A study in the store; with --address, a job.")],
+    address: Annotated[
+        str | None, typer.Option(help="The cluster's dashboard, http://HOST:8265: ask for a job.")
+    ] = None,
+    store: StoreOption = HERE,
+    form: Format = Form.table,
+) -> None:
+    """How a study stands, or a job. Example: python -m sweep status quick"""
+
+    def work() -> int:
+        from sweep import cluster_commands, commands
+
+        if address is not None:
+            return cluster_commands.status(study, address, form)
+        return commands.show_status(store, study, form)
+
+    _run(work)
+
+
+@app.command()
+def logs(
+    job: Annotated[str, typer.Argument(help="A job, as `submit` named it.")],
+    address: JobAddress,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Until it ends; Ctrl-C leaves it running.")
+    ] = False,
+) -> None:
+    """What a job printed. Example: python -m sweep logs JOB --address http://head:8265 -f"""
+
+    def work() -> int:
+        from sweep import cluster_commands
+
+        return cluster_commands.logs(job, address, follow=follow)
+
+    _run(work)
+
+
+@app.command()
+def stop(
+    job: Annotated[str, typer.Argument(help="A job, as `submit` named it.")],
+    address: JobAddress,
+) -> None:
+    """End a job; what it finished is kept. Example: python -m sweep stop JOB --address http://head:8265"""
+
+    def work() -> int:
+        from sweep import cluster_commands
+
+        return cluster_commands.stop(job, address)
+
+    _run(work)

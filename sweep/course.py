@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import policies
@@ -33,6 +33,15 @@ class Known:
     study: str
     configuration: Configuration
     measurements: Measurements
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch that has ended: its settled attempts, in the order of their numbers, and what machines failed as
+    often as they may."""
+
+    settled: tuple[Attempt, ...]
+    given_up: tuple[Configuration, ...]
 
 
 class Course:
@@ -178,15 +187,18 @@ class Course:
         self._running.clear()
         self._twins.clear()
 
-    def complete(self) -> list[Attempt] | None:
-        """The oldest batch, if it has ended: its settled attempts, in the order of their numbers."""
+    def complete(self) -> Batch | None:
+        """The oldest batch, if it has ended."""
         if not self._batches:
             return None
         waiting = self._running.union(t.number for twins in self._twins.values() for t in twins)
         if any(trial.number in waiting for trial in self._batches[0]):
             return None
-        batch = self._batches.popleft()
-        return [self._settled[trial.number] for trial in batch if trial.number in self._settled]
+        trials = self._batches.popleft()
+        return Batch(
+            tuple(self._settled[t.number] for t in trials if t.number in self._settled),
+            tuple(t.configuration for t in trials if t.number not in self._settled),
+        )
 
     def _copy(self, first: Attempt, trial: Trial) -> Attempt:
         made = self._made.get(trial.number, 0)

@@ -8,7 +8,7 @@ from sweep.execute import ExecutorError
 from sweep.launch import SweepError
 from sweep.machine import MachineError
 from sweep.store import StoreError
-from sweep.study import StudyError
+from sweep.study_file import StudyError
 from workloads import WorkloadError
 
 

@@ -68,12 +68,16 @@ class Standing:
     """Where a study stands: its points in trial order, the front of what is feasible, what it dominates, and
     what is recommended.
 
-    best: for each scenario, for each objective, the smallest ratio of a feasible configuration.
+    compared: the baseline and what kernels do. best: for each scenario, for each objective, the smallest
+    ratio of a feasible configuration.
     """
 
     objectives: tuple[str, ...]
     combine: Combine
     points: tuple[Point, ...]
+    compared: tuple[Point, ...]
+    measured: int
+    feasible: int
     front: tuple[Point, ...]
     hypervolume: float
     recommended: Point | None
@@ -83,11 +87,11 @@ class Standing:
 
     @property
     def baseline(self) -> Point | None:
-        return next((p for p in self.points if p.trial.origin == "baseline"), None)
+        return next(iter(self.by_origin("baseline")), None)
 
     def by_origin(self, prefix: str) -> list[Point]:
         """Points whose trial was asked for by `prefix` ("baseline", "preset:")."""
-        return [p for p in self.points if p.trial.origin.startswith(prefix)]
+        return [p for p in self.compared if p.trial.origin.startswith(prefix)]
 
 
 class Judge:
@@ -104,12 +108,13 @@ class Judge:
         what kernels do) and is neither on the front nor recommended, nor a scenario's best."""
         self.objectives = tuple(objectives)
         self.reference = REFERENCE[combine]
-        self.feasible = 0
         self._combine: Combine = combine
         self._constraints = tuple(constraints)
         self._space = space
         self._baseline: dict[str, tuple[float, ...]] = {}
         self._points: list[Point] = []
+        self._compared: list[int] = []
+        self._feasible = 0
         self._failed: list[Attempt] = []
         self._front: list[Point] = []
         self._best: tuple[tuple[float, ...], ...] = ()
@@ -120,16 +125,9 @@ class Judge:
         return len(self._points)
 
     @property
-    def failed(self) -> int:
-        return len(self._failed)
-
-    @property
-    def front(self) -> Sequence[Point]:
-        return self._front
-
-    @property
-    def hypervolume(self) -> float:
-        return self._hypervolume
+    def told(self) -> int:
+        """Settled trials, measured or failed."""
+        return len(self._points) + len(self._failed)
 
     def add(self, attempts: Sequence[Attempt]) -> list[Point]:
         """Points whose values are new or other than before.
@@ -146,7 +144,12 @@ class Judge:
                 for scenario, m in measured[0].measurements
             }
         new = [self._point(a) for a in measured]
-        self.feasible += sum(p.feasible for p in new)
+        self._feasible += sum(p.feasible for p in new)
+        self._compared += [
+            len(self._points) + i
+            for i, p in enumerate(new)
+            if p.trial.origin.startswith(("baseline", "preset:"))
+        ]
         candidates = [p for p in new if p.feasible and p.trial.configuration in self._space]
         if self._better_best(candidates) and self._combine == "regret":
             # Every regret is against the best known: all values change.
@@ -162,13 +165,16 @@ class Judge:
             self._merge(candidates)
         return changed
 
-    def standing(self) -> Standing:
-        """All of it; as long as its points."""
+    def standing(self, *, points: bool = True) -> Standing:
+        """All of it; without the points where only those are wanted that have a name."""
         best, why = recommended(self._front, [p.values for p in self._front], self.reference)
         return Standing(
             objectives=self.objectives,
             combine=self._combine,
-            points=tuple(self._points),
+            points=tuple(self._points) if points else (),
+            compared=tuple(self._points[place] for place in self._compared),
+            measured=len(self._points),
+            feasible=self._feasible,
             front=tuple(self._front),
             hypervolume=self._hypervolume,
             recommended=best,
@@ -176,10 +182,6 @@ class Judge:
             failed=tuple(self._failed),
             best=self._best,
         )
-
-    def recommended(self) -> Point | None:
-        """What would be recommended now."""
-        return recommended(self._front, [p.values for p in self._front], self.reference)[0]
 
     # -- one point --
 

@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TypeAlias
 
-from sweep.course import Course
+from sweep.course import Batch, Course
 from sweep.execute.port import Executor
-from sweep.judge import Judge, Point, Standing
+from sweep.judge import Judge, Standing
 from sweep.progress import Progress
 from sweep.propose import Observation, Proposer
 from sweep.store.port import Store
 from sweep.study import Study
+from sweep.track.course import Speed, metrics
 from sweep.track.port import Tracker
 from sweep.trial import Attempt
 
-_OWN_FAILURE = 1e9  # excess of a configuration that failed by itself: beyond any broken constraint
 _WAIT_S = 0.5  # for a trial to end, before looking at the clock and for Ctrl-C again
+
+
+Stop: TypeAlias = Callable[[], bool]
 
 
 class SweepError(RuntimeError):
@@ -47,7 +51,7 @@ def sweep(
     tracker: Tracker,
     progress: Progress,
     *,
-    stop: Callable[[], bool],
+    stop: Stop,
     clock: Callable[[], float] = time.monotonic,
 ) -> Ending:
     """Until the budget ends or `stop()` is true.
@@ -73,13 +77,15 @@ def sweep(
             executor.submit(tasks)
         elif (batch := course.complete()) is not None:
             _tell(batch, judge, proposer)
-            tracker.progress(judge.measured + judge.failed, _metrics(judge, course, executor))
-            progress.told(course, judge)
+            now, all_busy = judge.standing(points=False), executor.all_busy()
+            progress.told(now, course.ask_s, all_busy)
+            speed = Speed(progress.trials_per_s(), course.ask_s * 1e3, all_busy)
+            tracker.progress(judge.told, metrics(now, speed))
         elif over and not course.under_way:
             break
         elif ended := executor.collect(_WAIT_S):
             _record(ended, course, store)
-            progress.ran(course)
+            progress.ran(course.settled, course.reused)
         elif not executor.pending:
             course.give_up()
     store.seal()
@@ -93,46 +99,30 @@ def _record(attempts: Sequence[Attempt], course: Course, store: Store) -> None:
         attempts = [copy for each in attempts for copy in course.settle(each)]
 
 
-def _tell(batch: Sequence[Attempt], judge: Judge, proposer: Proposer) -> None:
-    """A batch that has ended, to the judge and to the proposer. What a machine failed is not in it."""
+def _tell(batch: Batch, judge: Judge, proposer: Proposer) -> None:
+    """A batch that has ended, to the judge and to the proposer, which learns nothing of what failed but not
+    to ask for it again."""
     if not judge.measured:
         _check_baseline(batch)
-    worst = (judge.reference,) * len(judge.objectives)
-    changed = judge.add(batch)
-    # A configuration that fails by itself is no good anywhere: worse than any that breaks a constraint.
-    observed = [Observation(a.trial.configuration, worst, _OWN_FAILURE) for a in batch if a.failure]
-    proposer.observe([*observed, *map(_observation, changed)])
+    changed = judge.add(batch.settled)
+    failed = [a.trial.configuration for a in batch.settled if a.failure]
+    proposer.observe(
+        [
+            *(Observation(configuration, ()) for configuration in (*failed, *batch.given_up)),
+            *(Observation(p.trial.configuration, p.values, p.excess) for p in changed),
+        ]
+    )
 
 
-def _observation(point: Point) -> Observation:
-    return Observation(point.trial.configuration, point.values, point.excess)
-
-
-def _check_baseline(batch: Sequence[Attempt]) -> None:
-    if not batch or batch[0].trial.number != 0:
+def _check_baseline(batch: Batch) -> None:
+    if not batch.settled or batch.settled[0].trial.number != 0:
         raise SweepError("the baseline could not be measured: its workers failed; the attempts tell why")
-    if batch[0].failure is not None:
-        raise SweepError(f"the baseline could not be measured: {batch[0].failure.text}")
-
-
-def _metrics(judge: Judge, course: Course, executor: Executor) -> dict[str, float]:
-    metrics = {
-        "hypervolume": judge.hypervolume,
-        "front_size": float(len(judge.front)),
-        "feasible": float(judge.feasible),
-        "failed": float(judge.failed),
-        "ask_ms_per_trial": course.ask_s * 1e3,
-        "all_workers_busy": executor.all_busy(),
-    }
-    if best := judge.recommended():
-        metrics |= {
-            f"recommended.{name}": ratio for name, ratio in zip(judge.objectives, best.ratios, strict=True)
-        }
-    return metrics
+    if batch.settled[0].failure is not None:
+        raise SweepError(f"the baseline could not be measured: {batch.settled[0].failure.text}")
 
 
 @contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
+def interruptible() -> Iterator[Stop]:
     """Ctrl-C (or SIGTERM) asks for a stop after what is running; the second one ends at once."""
     asked: list[int] = []
 

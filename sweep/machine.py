@@ -293,6 +293,20 @@ def _explain(error: Any) -> str:
     return f"{dotted}: {error['msg']}, but is {error['input']!r}"
 
 
+def schema() -> dict[str, Any]:
+    """The JSON schema of a profile's file, which may leave out what the one that it extends has."""
+    made = Machine.model_json_schema()
+    made["properties"].pop("name")
+    made["properties"]["extends"] = {
+        "type": "string",
+        "description": "A profile by name, or a YAML file beside this one, which this one changes.",
+    }
+    for part in (made, *made.get("$defs", {}).values()):
+        if part is made or part.get("title", "").lower() in _SECTIONS:
+            part.pop("required", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
 @functools.cache
 def shipped() -> tuple[Machine, ...]:
     """Every profile that comes with the package, in order of name."""

@@ -12,25 +12,40 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweep.recommend import Standing
+from sweep.judge import Standing
 from sweep.report.tables import front_table
 
 LINE_EVERY_S = 5.0
+SHOW_EVERY_S = 0.25
 FRONT_ROWS = 8
 
 
+def _nowhere(state: str, settled: int, hypervolume: float) -> None:
+    pass
+
+
 class Progress:
-    """Trials per second, time left, hypervolume and the present front, on standard error."""
+    """Trials per second, time left, hypervolume, what workers and proposer do, and the present front, on
+    standard error."""
 
     def __init__(
-        self, console: Console, budget: int, workers: int, clock: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        budget: int,
+        workers: int,
+        clock: Callable[[], float] = time.monotonic,
+        status: Callable[[str, int, float], None] = _nowhere,
     ) -> None:
+        """status: told now and then (state, settled trials, hypervolume), for those who look from outside."""
         self._console, self._budget, self._workers, self._clock = console, budget, workers, clock
         self._started = clock()
-        self._run = self._reused = 0
-        self._last_line = self._started
+        self._done = self._reused = 0
+        self._ended = False
+        self._ask_s = self._all_busy = 0.0
+        self._last_line = self._last_shown = self._started
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
         self._standing: Standing | None = None
+        self._status, self._last_status = status, self._started
 
     def __enter__(self) -> Self:
         if self._live:
@@ -41,28 +56,56 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live:
+            self._show()
             self._live.stop()
 
-    def update(self, done: int, reused: int, standing: Standing | None) -> None:
-        """done: settled trials, of which `reused` were in the store already."""
-        self._run, self._reused = done - reused, reused
-        self._standing = standing or self._standing
+    def ran(self, settled: int, reused: int) -> None:
+        """settled: trials that have ended, of which `reused` were in the store already."""
+        self._done, self._reused = settled, reused
+        self._now_and_then()
+
+    def told(self, standing: Standing, ask_s: float, all_busy: float) -> None:
+        """ask_s: what the last asking took, per trial. all_busy: the share of the time in which no worker
+        waited."""
+        self._standing, self._ask_s, self._all_busy = standing, ask_s, all_busy
+        self._now_and_then()
+
+    def trials_per_s(self) -> float:
+        """Of those that were run, since the start."""
+        return (self._done - self._reused) / max(self._clock() - self._started, 1e-9)
+
+    def _now_and_then(self) -> None:
+        now = self._clock()
+        if self._standing and now - self._last_status >= LINE_EVERY_S:
+            self._last_status = now
+            self._status("running", self._done, self._standing.hypervolume)
         if self._live:
-            self._live.update(Group(Text(self.line()), *self._front()))
-        elif self._clock() - self._last_line >= LINE_EVERY_S or (standing and done >= self._budget):
-            self._last_line = self._clock()
+            if now - self._last_shown >= SHOW_EVERY_S:
+                self._last_shown = now
+                self._show()
+        elif now - self._last_line >= LINE_EVERY_S or self._has_ended():
+            self._last_line = now
             self._console.print(self.line(), markup=False, highlight=False, soft_wrap=True)
 
+    def _has_ended(self) -> bool:
+        """True once: when the last trial has ended."""
+        ended, self._ended = self._ended, self._done >= self._budget
+        return self._ended and not ended
+
+    def _show(self) -> None:
+        assert self._live is not None
+        self._live.update(Group(Text(self.line()), *self._front()))
+
     def line(self) -> str:
-        """`128/400 trials, 9.8 trials/s, 28 s left, hypervolume 2.41 (2 workers)`."""
-        elapsed = max(self._clock() - self._started, 1e-9)
-        done, rate = self._run + self._reused, self._run / elapsed
-        left = f"{(self._budget - done) / rate:.0f} s left" if rate else "-"
+        """`128/400 trials, 9.8 trials/s, 28 s left, hypervolume 2.41, all of 2 workers busy 97 %, ask 0.2 ms`."""
+        rate = self.trials_per_s()
+        left = f"{max(self._budget - self._done, 0) / rate:.0f} s left" if rate else "-"
         volume = f"{self._standing.hypervolume:.3f}" if self._standing else "-"
-        reused = f", {self._reused} taken from the store" if self._reused else ""
+        reused = f", {self._reused} of them before" if self._reused else ""
         return (
-            f"{done}/{self._budget} trials{reused}, {rate:.1f} trials/s, {left}, "
-            f"hypervolume {volume} ({self._workers} workers, simulated)"
+            f"{self._done}/{self._budget} trials{reused}, {rate:.1f} trials/s, {left}, hypervolume {volume}, "
+            f"all of {self._workers} workers busy {self._all_busy:.0%}, ask {self._ask_s * 1e3:.1f} ms/trial "
+            "(simulated)"
         )
 
     def _front(self) -> list[Table]:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
+import socket
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
+from sweep import kept as keeping
 from sweep import launch as loop
-from sweep.backends.evaluator import evaluator
+from sweep import study_file
+from sweep.backends.evaluator import Scenario, SimulatorEvaluator
+from sweep.course import Course
+from sweep.dry_run import estimate
 from sweep.execute.port import Executor
+from sweep.kept import Kept, course_of
 from sweep.launch import Ending
 from sweep.progress import Progress
-from sweep.propose.optuna import OptunaProposer
-from sweep.recommend import Standing, standing
-from sweep.report import plots, tables
+from sweep.propose import make
+from sweep.results import write_results
+from sweep.scenarios import scenarios
 from sweep.store.files import FileStore
-from sweep.study import Study, StudyError, load, unknown
+from sweep.study import Study
+from sweep.study_file import StudyError
 from sweep.track import Tracker
+from sweep.track.course import metrics
 from sweep.track.nothing import NoTracker
-from sweep.trial import METRICS
 
 EXIT_INTERRUPTED = 130
 
@@ -33,22 +40,20 @@ class Options:
     """Where a study is kept, run and shown."""
 
     store: Path
-    workers: int | None
-    in_process: bool
-    tracking_uri: str | None
-    track: bool
+    workers: int | None = None
+    in_process: bool = False
+    address: str | None = None
+    archive: str | None = None
+    tracking_uri: str | None = None
+    track: bool = True
+    sources: Sequence[str] = field(default=())
+    """Earlier studies in the same store, whose measurements are taken."""
 
 
 def launch(study: Study, options: Options) -> int:
     """Run a study to its end; the exit code. Raises StudyError if another study has its name."""
-    directory = options.store / study.name
-    kept = directory / "study.yaml"
-    if kept.exists() and _kept_study(kept) != study:
-        raise StudyError(
-            f"{kept}: another study of this name is kept there; go on with it by `python -m sweep resume "
-            f"{study.name}`, or give this one another name (--set name=...) or place (--store)"
-        )
-    return _run(study, directory, options)
+    sources = [keeping.find(options.store, name) for name in options.sources]
+    return _run(study, options, sources)
 
 
 def resume(name: str, options: Options, overrides: Sequence[str] = ()) -> int:
@@ -56,174 +61,153 @@ def resume(name: str, options: Options, overrides: Sequence[str] = ()) -> int:
 
     Raises StudyError where there is no such study, or something else than the budget is overridden.
     """
-    directory = _directory(options.store, name)
-    kept = _kept_study(directory / "study.yaml")
-    study = load(directory / "study.yaml", overrides)
-    if study.model_copy(update={"budget": kept.budget}) != kept:
+    kept = keeping.find(options.store, name)
+    study = study_file.load(kept.directory / "study.yaml", overrides)
+    if study.model_copy(update={"budget": kept.study.budget}) != kept.study:
         raise StudyError(
             f"--set {' '.join(overrides)}: only the budget of a study that has begun can be changed, "
-            "such as --set budget.trials=2000; launch another study for the rest"
+            "such as --set budget.trials=2000; launch another study for the rest (--from takes what "
+            "was measured)"
         )
-    return _run(study, directory, options)
+    return _run(study, options, ())
 
 
-def show_front(name: str, store: Path, form: str) -> int:
-    """Print the front of a kept study."""
-    directory = _directory(store, name)
-    study = _kept_study(directory / "study.yaml")
-    attempts = FileStore(directory, read_only=True).attempts()
-    now = standing(attempts, study.objectives, study.space())
-    if form == "json":
-        print(json.dumps(_front_document(study, now), indent=2))
-    else:
-        _print_ending(Console(), now)
+def dry_run(study: Study, options: Options) -> int:
+    """Print the resolved study as YAML, and below it, as comments, its size and about how long it takes."""
+    for name in options.sources:
+        keeping.find(options.store, name)
+    print(yaml.safe_dump(study.resolved(), sort_keys=False, allow_unicode=True), end="")
+    for line in estimate(study, scenarios(study), options.workers):
+        print(f"# {line}")
     return 0
 
 
-def _front_document(study: Study, now: Standing) -> dict[str, object]:
-    return {
-        "study": study.name,
-        "figures": "simulated",
-        "objectives": list(now.objectives),
-        "hypervolume": now.hypervolume,
-        "recommended": now.recommended.trial.number if now.recommended else None,
-        "points": [
-            {
-                "trial": p.trial.number,
-                "label": tables.label(p, now),
-                "policy": p.trial.configuration.policy,
-                "params": p.trial.configuration.mapping(),
-                "ratios": list(p.ratios),
-                "feasible": p.feasible,
-                "scenarios": {name: m.nested() for name, m in p.measurements},
-            }
-            for p in tables.rows(now)
-        ],
-    }
+def track(store: Path, name: str, uri: str | None) -> int:
+    """Show a kept study in MLflow, from the store alone; the exit code."""
+    kept = keeping.find(store, name)
+    tracker = mlflow_tracker(kept, uri)
+    tracker.start(kept.study.name, kept.identity, kept.study.resolved())
+    for moment in course_of(kept):
+        tracker.progress(moment.trials, metrics(moment.standing), moment.at_s)
+    now = kept.standing()
+    complete = now.measured + len(now.failed) >= kept.study.budget.trials
+    written = sorted((kept.directory / "results").glob("*"))
+    tracker.finish(now, written, complete=complete)
+    for trouble in tracker.troubles():
+        Console(stderr=True).print(trouble, style="yellow", markup=False, soft_wrap=True)
+    return 1 if tracker.troubles() else 0
 
 
-def _directory(store: Path, name: str) -> Path:
-    if not (store / name / "study.yaml").is_file():
-        kept = [path.parent.name for path in store.glob("*/study.yaml")]
-        raise StudyError(f"{store}: {unknown('study', name, kept)}")
-    return store / name
-
-
-def _kept_study(path: Path) -> Study:
-    return load(path)
-
-
-def _run(study: Study, directory: Path, options: Options) -> int:
+def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     messages = Console(stderr=True)
-    evaluate = evaluator(study)
-    store = FileStore(directory)
+    measured_in = scenarios(study)
+    directory = options.store / study.name
+    store = FileStore(directory, archive=options.archive)
     try:
+        kept = keeping.keep(directory, study, measured_in, sources)
         for note in store.notes():
             messages.print(note, style="yellow", markup=False)
-        (directory / "study.yaml").write_text(yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False))
+        course = Course(study, list(kept.keys), store.attempts(), kept.known())
         with loop.interruptible() as stop:
-            tracker = _tracker(study, directory, options)
-            executor = _executor(evaluate, options)
+            tracker = _tracker(kept, options)
+            executor = _executor(measured_in, options)
             try:
-                proposer = OptunaProposer(study.space(), len(study.objectives), study.seed, study.population)
-                with Progress(messages, study.budget.trials, executor.workers) as progress:
-                    ending = loop.sweep(study, proposer, executor, store, tracker, progress, stop=stop)
+                ending = _sweep(kept, course, executor, store, tracker, messages, stop)
             finally:
                 executor.close()
-            written = _write(study, directory, ending.standing, store)
-            tracker.finish(tables.rows(ending.standing), written, complete=not ending.interrupted)
-        _print_end(study, directory, options, ending, written, tracker)
+            written = write_results(kept, measured_in, ending.standing, store)
+            tracker.finish(ending.standing, written, complete=not ending.interrupted)
+        _print_end(kept, options, ending, written, tracker)
         return EXIT_INTERRUPTED if ending.interrupted else 0
     finally:
         store.close()
 
 
-def _executor(evaluate: object, options: Options) -> Executor:
+def _sweep(
+    kept: Kept,
+    course: Course,
+    executor: Executor,
+    store: FileStore,
+    tracker: Tracker,
+    messages: Console,
+    stop: loop.Stop,
+) -> Ending:
+    study = kept.study
+    proposer = make(
+        study.sampler, study.space(), len(study.objectives), study.seed, population=study.population
+    )
+
+    def status(state: str, trials: int, hypervolume: float) -> None:
+        document = {
+            "study": study.name,
+            "state": state,
+            "trials": trials,
+            "budget": course.budget,
+            "hypervolume": hypervolume,
+            "updated_s": time.time(),
+            "owner": f"pid {os.getpid()} on {socket.gethostname()}",
+        }
+        keeping.write_status(kept.directory, document)
+
+    status("running", course.settled, 0.0)
+    with Progress(messages, course.budget, executor.workers, status=status) as progress:
+        ending = loop.sweep(study, course, proposer, executor, store, tracker, progress, stop=stop)
+    status("interrupted" if ending.interrupted else "complete", ending.trials, ending.standing.hypervolume)
+    return ending
+
+
+def _executor(measured_in: tuple[Scenario, ...], options: Options) -> Executor:
+    evaluate = SimulatorEvaluator(measured_in)
     if options.in_process:
         from sweep.execute.in_process import InProcessExecutor
 
-        return InProcessExecutor(evaluate)  # type: ignore[arg-type]
+        return InProcessExecutor(evaluate)
     from sweep.execute.cluster import RayExecutor
 
-    return RayExecutor(evaluate, workers=options.workers)  # type: ignore[arg-type]
+    return RayExecutor(evaluate, workers=options.workers, address=options.address)
 
 
-def _default_uri(store: Path) -> str:
-    return f"sqlite:///{(store / 'mlflow.db').resolve()}"
-
-
-def _tracker(study: Study, directory: Path, options: Options) -> Tracker:
+def _tracker(kept: Kept, options: Options) -> Tracker:
     if not options.track:
         return NoTracker()
-    from sweep.track.mlflow import MlflowTracker
-
-    local = None if options.tracking_uri else options.store / "mlflow-artifacts"
-    tracker = MlflowTracker(options.tracking_uri or _default_uri(options.store), f"sweep/{study.name}", local)
-    tracker.start(study.name, directory.resolve(), study.resolved())
+    tracker = mlflow_tracker(kept, options.tracking_uri)
+    tracker.start(kept.study.name, kept.identity, kept.study.resolved())
     return tracker
 
 
-def _write(study: Study, directory: Path, now: Standing, store: FileStore) -> list[Path]:
-    """The files that a study leaves: trials, front (Parquet, page, picture), recommendation."""
-    import pyarrow.parquet as pq
+def mlflow_tracker(kept: Kept, uri: str | None) -> Tracker:
+    """Of a study: at `uri`, or in sqlite beside the studies."""
+    from sweep.track.mlflow import MlflowTracker
+    from sweep.track.place import local_artifacts, local_uri
 
-    out = directory / "results"
-    out.mkdir(exist_ok=True)
-    pq.write_table(store.table(), out / "trials.parquet")
-    written = [out / "trials.parquet"]
-    if now.front:
-        title = f"{study.name}: {', '.join(study.workloads)} on {study.machine}"
-        pq.write_table(tables.points_table(now.front, now.objectives), out / "front.parquet")
-        plots.write_html(now, out / "front.html", title)
-        plots.write_png(now, out / "front.png", title)
-        (out / "recommended.yaml").write_text(_recommended(study, now))
-        written += [out / name for name in ("front.parquet", "front.html", "front.png", "recommended.yaml")]
-    return written
+    store = kept.directory.parent
+    return MlflowTracker(
+        uri or local_uri(store), f"sweep/{kept.study.name}", None if uri else local_artifacts(store)
+    )
 
 
-def _recommended(study: Study, now: Standing) -> str:
-    best = now.recommended
-    assert best is not None
-    document = {
-        "figures": "simulated",
-        "machine": study.machine,
-        "policy": best.trial.configuration.policy,
-        "params": best.trial.configuration.mapping(),
-        "ratios_to_baseline": dict(zip(now.objectives, best.ratios, strict=True)),
-        "workloads": {
-            name: {metric: m.get(metric) for metric in METRICS if metric in now.objectives}
-            for name, m in best.measurements
-        },
-    }
-    return yaml.safe_dump(document, sort_keys=False)
+def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path], tracker: Tracker) -> None:
+    from sweep.report import tables
 
-
-def _print_ending(console: Console, now: Standing) -> None:
+    console = Console()
+    now = ending.standing
     console.print(tables.front_table(now))
     console.print(tables.advice(now), style="bold", markup=False, highlight=False)
-
-
-def _print_end(
-    study: Study, directory: Path, options: Options, ending: Ending, written: list[Path], tracker: Tracker
-) -> None:
-    console = Console()
-    _print_ending(console, ending.standing)
-    feasible = sum(p.feasible for p in ending.standing.points)
     console.print(
-        f"{ending.trials} trials ({feasible} feasible, {ending.standing.failed} failed by themselves), "
-        f"hypervolume {ending.standing.hypervolume:.4f} of at most 4 (from twice the baseline)",
+        f"{ending.trials} trials ({now.feasible} feasible, {len(now.failed)} failed by themselves), hypervolume "
+        f"{now.hypervolume:.4f}; all workers busy {ending.all_busy:.0%} of the time",
         highlight=False,
     )
     for path in written:
         console.print(f"  {os.path.relpath(path)}", markup=False, highlight=False, soft_wrap=True)
     for trouble in tracker.troubles():
         console.print(f"not shown in MLflow: {trouble}", style="yellow", markup=False, soft_wrap=True)
+    place = "" if options.store == Path("sweep-store") else f" --store {options.store}"
     if options.track:
-        uri = options.tracking_uri or _default_uri(options.store)
-        console.print(f"MLflow UI:  mlflow ui --backend-store-uri {uri}", markup=False, soft_wrap=True)
+        console.print(f"MLflow UI:  python -m sweep ui{place}", markup=False, soft_wrap=True)
     if ending.interrupted:
         console.print(
-            f"Interrupted. Go on:  python -m sweep resume {study.name} --store {options.store}",
+            f"Interrupted. Go on:  python -m sweep resume {kept.study.name}{place}",
             markup=False,
             soft_wrap=True,
         )

@@ -1,0 +1,181 @@
+"""What the store keeps of a study beside its attempts: the study itself, its scenarios, what it took from others,
+and how it stands.
+
+| file | what |
+|---|---|
+| `study.yaml` | the study, resolved |
+| `scenarios.json` | names and keys of its scenarios, and an identity of this study for trackers |
+| `known.parquet` | what `--from` took of earlier studies |
+| `status.json` | how it stands, for `list` and `status`; written now and then |
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweep import study_file
+from sweep.backends.evaluator import Scenario
+from sweep.course import Known
+from sweep.judge import Judge, Standing, judge
+from sweep.store import record
+from sweep.store.files import FileStore
+from sweep.study import Study, unknown
+from sweep.study_file import StudyError
+from sweep.trial import Attempt, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A study in a store. keys: of its scenarios, by name, in order."""
+
+    directory: Path
+    study: Study
+    keys: Mapping[str, str]
+    identity: str
+
+    def attempts(self) -> list[Attempt]:
+        """Every attempt, oldest first. Raises StoreError."""
+        return FileStore(self.directory, read_only=True).attempts()
+
+    def standing(self) -> Standing:
+        """How it stands by what is settled. Raises StoreError."""
+        study = self.study
+        return judge(self.attempts(), study.objectives, study.combine, study.bounds(), study.space())
+
+    def known(self) -> list[Known]:
+        """What it took of earlier studies."""
+        path = self.directory / "known.parquet"
+        if not path.exists():
+            return []
+        try:
+            attempts = record.from_rows(pq.read_table(path).to_pylist())
+        except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+            raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
+        return [Known(a.worker, a.trial.configuration, a.measurements) for a in attempts]
+
+
+def find(store: Path, name: str) -> Kept:
+    """The kept study of that name. Raises StudyError with the nearest names."""
+    directory = store / name
+    if not (directory / "study.yaml").is_file():
+        kept = [path.parent.name for path in store.glob("*/study.yaml")]
+        what = f"{store}: " + (unknown("study", name, kept) if kept else "there is no study here")
+        raise StudyError(f"{what} (--store says where)")
+    study = study_file.load(directory / "study.yaml")
+    path = directory / "scenarios.json"
+    try:
+        document = json.loads(path.read_bytes())
+        keys = {str(s["name"]): str(s["key"]) for s in document["scenarios"]}
+        return Kept(directory, study, keys, str(document["identity"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
+
+
+def keep(directory: Path, study: Study, scenarios: Iterable[Scenario], sources: Sequence[Kept] = ()) -> Kept:
+    """Begin to keep a study, or go on with one whose budget may be another.
+
+    Raises StudyError if another study has this directory, or if its scenarios are no longer what they were.
+    """
+    keys = {s.name: s.key for s in scenarios}
+    if (directory / "study.yaml").exists():
+        kept = find(directory.parent, directory.name)
+        _check_same(kept, study, keys)
+        identity = kept.identity
+    else:
+        identity = uuid.uuid4().hex
+        known = _take(sources, keys, study)
+        if known:
+            pq.write_table(record.table(known), directory / "known.parquet")
+        document = {
+            "identity": identity,
+            "scenarios": [{"name": name, "key": key} for name, key in keys.items()],
+        }
+        (directory / "scenarios.json").write_text(json.dumps(document, indent=1))
+    # Last: a directory with this file is a study.
+    temporary = directory / "study.yaml.tmp"
+    temporary.write_text(study_file.dump(study))
+    temporary.rename(directory / "study.yaml")
+    return Kept(directory, study, keys, identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How a study stood after that many settled trials; at_s: Unix time at which the last of them ended."""
+
+    trials: int
+    at_s: float
+    standing: Standing
+
+
+def course_of(kept: Kept) -> list[Moment]:
+    """How a study came to where it stands: after each batch, without the points. Raises StoreError."""
+    study = kept.study
+    settled = sorted((a for a in kept.attempts() if a.settles), key=lambda a: a.trial.number)
+    if not settled or settled[0].trial.origin != "baseline" or settled[0].failure is not None:
+        return []
+    made = Judge(study.objectives, study.combine, study.bounds(), study.space())
+    moments = []
+    at_s = 0.0
+    for _, batch in groupby(settled, key=lambda a: a.trial.number // study.batch_size):
+        attempts = list(batch)
+        at_s = max(at_s, *(a.started_s + a.elapsed_s for a in attempts))
+        made.add(attempts)
+        moments.append(Moment(made.told, at_s, made.standing(points=False)))
+    return moments
+
+
+def _check_same(kept: Kept, study: Study, keys: Mapping[str, str]) -> None:
+    where = kept.directory / "study.yaml"
+    if study.model_copy(update={"budget": kept.study.budget}) != kept.study:
+        changed = [
+            name for name in type(study).model_fields if getattr(study, name) != getattr(kept.study, name)
+        ]
+        raise StudyError(
+            f"{where}: another study of this name is kept there ({', '.join(changed)} differ); go on with that one "
+            f"by `python -m sweep resume {study.name}`, or give this one another name (--set name=...) or "
+            "place (--store)"
+        )
+    changed = [name for name, key in keys.items() if kept.keys.get(name) != key]
+    if changed:
+        raise StudyError(
+            f"{where}: {', '.join(changed)}: the workload, the machine profile or the simulator changed since this "
+            f"study began, so its figures would not be comparable; launch it under another name "
+            f"(--set name=...); --from {study.name} takes what is still the same"
+        )
+
+
+def _take(sources: Sequence[Kept], keys: Mapping[str, str], study: Study) -> list[Attempt]:
+    """Measured configurations of earlier studies in scenarios that are the same here, under their names here.
+    The source's name stands as the worker."""
+    taken: dict[str, Attempt] = {}
+    for source in sources:
+        names = {name: here for here, key in keys.items() for name, k in source.keys.items() if k == key}
+        if not names:
+            raise StudyError(
+                f"--from {source.study.name}: it has no scenario of {study.name}: its workloads, machines, seed or "
+                "simulator are others"
+            )
+        for a in source.attempts():
+            measured = tuple((names[s], m) for s, m in a.measurements if s in names)
+            if a.settles and a.failure is None and measured:
+                trial = Trial(len(taken), a.trial.configuration, "known")
+                taken.setdefault(
+                    trial.configuration.key(), Attempt(trial, 0, measured, None, source.study.name, 0.0, 0.0)
+                )
+    return list(taken.values())
+
+
+def write_status(directory: Path, status: Mapping[str, Any]) -> None:
+    """Replace `status.json`."""
+    temporary = directory / "status.json.tmp"
+    temporary.write_text(json.dumps(status))
+    temporary.rename(directory / "status.json")
