@@ -1,51 +1,54 @@
-"""The front as a picture: PNG by Matplotlib, a page by Plotly."""
+"""The front as a picture: PNG by Matplotlib, a page by Plotly; a panel for each pair of objectives."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sweep.recommend import Point, Standing
-from sweep.report.tables import label, show_value
+from sweep.judge import REFERENCE, Point, Standing
+from sweep.report import words
+from sweep.report.tables import label
 
-_MAX_SHOWN = 2.5
+_BEYOND: Final = 1.25
+"""Axes end at this many times the hypervolume's reference; what lies beyond is left out, and counted."""
 
-
-def _axis(standing: Standing, place: int) -> str:
-    return f"{standing.objectives[place]}, times the baseline (mean over workloads, simulated)"
-
-
-def _xy(points: list[Point]) -> tuple[list[float], list[float]]:
-    return [p.ratios[0] for p in points], [p.ratios[1] for p in points]
-
-
-def _near(points: list[Point]) -> list[Point]:
-    return [p for p in points if all(r <= _MAX_SHOWN for r in p.ratios[:2])]
+_MAX_MEASURED: Final = 4000
+"""Of dominated points no more than this many are drawn, evenly picked."""
 
 
 def write_png(standing: Standing, path: Path, title: str) -> None:
-    """The first two objectives, 1,500 x 1,000 pixels. Points above 2.5 x the baseline are left
-    out, and counted."""
-    import matplotlib
+    """1,500 x 1,000 pixels for each pair of objectives. Raises OSError where it cannot be written."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    pairs = _pairs(standing)
+    columns = min(len(pairs), 2)
+    rows = -(-len(pairs) // columns)
+    figure = Figure(figsize=(10 * columns, 6.67 * rows), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, pair in zip(figure.subplots(rows, columns, squeeze=False).flat, pairs, strict=False):
+        _draw(axes, standing, pair)
+    left_out = len(standing.points) - len(_near(standing, standing.points))
+    beyond = _BEYOND * REFERENCE[standing.combine]
+    note = f" ({left_out} points beyond {beyond:g} not shown)" if left_out else ""
+    figure.suptitle(f"{title}, simulated{note}")
+    figure.savefig(path, format="png")
 
-    feasible = [p for p in standing.points if p.feasible]
-    infeasible = [p for p in standing.points if not p.feasible]
-    left_out = len(standing.points) - len(_near(list(standing.points)))
-    figure, axes = plt.subplots(figsize=(10, 6.67), dpi=150)
-    axes.scatter(*_xy(_near(feasible)), s=14, color="#9aa5b1", label="measured", zorder=2)
+
+def _draw(axes: Any, standing: Standing, pair: tuple[int, int]) -> None:
+    dominated, infeasible = _measured(standing)
+    front = _near(standing, standing.front)
+    axes.scatter(*_xy(dominated, pair), s=14, color="#9aa5b1", label="measured", zorder=2)
     if infeasible:
-        axes.scatter(*_xy(_near(infeasible)), s=22, marker="x", color="#c0392b", label="infeasible", zorder=2)
-    axes.step(*_xy(_near(list(standing.front))), where="post", color="#1f6feb", linewidth=1.2, zorder=3)
-    axes.scatter(*_xy(_near(list(standing.front))), s=34, color="#1f6feb", label="Pareto front", zorder=4)
-    marked = [*standing.by_origin("baseline"), *standing.by_origin("preset:")]
-    if standing.recommended:
-        marked.append(standing.recommended)
-    for i, point in enumerate(_near(marked)):
-        x, y = point.ratios[:2]
-        best = point is standing.recommended
+        axes.scatter(*_xy(infeasible, pair), s=22, marker="x", color="#c0392b", label="infeasible", zorder=2)
+    if len(standing.objectives) == 2:
+        axes.step(*_xy(front, pair), where="post", color="#1f6feb", linewidth=1.2, zorder=3)
+    axes.scatter(*_xy(front, pair), s=34, color="#1f6feb", label="Pareto front", zorder=4)
+    for i, point in enumerate(_near(standing, _marked(standing))):
+        x, y = (point.values[place] for place in pair)
+        best = point == standing.recommended
         axes.scatter([x], [y], s=90, facecolors="none", edgecolors="#2da44e" if best else "#24292f", zorder=5)
         text = label(point, standing) + (f": {point.trial.configuration.policy}" if best else "")
         axes.annotate(
@@ -59,68 +62,124 @@ def write_png(standing: Standing, path: Path, title: str) -> None:
             arrowprops={"arrowstyle": "-", "color": "#8c959f", "linewidth": 0.6},
             zorder=6,
         )
-    axes.set_xlabel(_axis(standing, 0))
-    axes.set_ylabel(_axis(standing, 1))
-    axes.set_title(title + (f" ({left_out} points above {_MAX_SHOWN:g}x not shown)" if left_out else ""))
+    axes.set_xlabel(words.axis(standing, pair[0]))
+    axes.set_ylabel(words.axis(standing, pair[1]))
     axes.grid(alpha=0.25)
-    axes.set_xlim(left=0)
+    axes.set_xlim(left=-0.03 if standing.combine == "regret" else 0)
     axes.set_ylim(bottom=-0.03)
     axes.legend(frameon=False, loc="upper right")
-    figure.tight_layout()
-    figure.savefig(path)
-    plt.close(figure)
-
-
-def _hover(point: Point, standing: Standing) -> str:
-    lines = [
-        f"<b>{point.trial.configuration.policy}</b> (trial {point.trial.number}, {label(point, standing)})"
-    ]
-    lines += [f"{name} = {value}" for name, value in point.trial.configuration.params]
-    lines += [
-        f"{scenario}: " + ", ".join(f"{n} {show_value(n, m.get(n))}" for n in standing.objectives)
-        for scenario, m in point.measurements
-    ]
-    return "<br>".join(lines)
 
 
 def write_html(standing: Standing, path: Path, title: str) -> None:
-    """The same as one page that works offline; hovering shows the configuration."""
+    """The same as one page that works offline; hovering shows the configuration. Raises OSError."""
     import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
 
-    def trace(points: list[Point], name: str, **style: Any) -> go.Scatter:
-        x, y = _xy(points)
-        return go.Scatter(
-            x=x, y=y, name=name, text=[_hover(p, standing) for p in points], hoverinfo="text", **style
-        )
-
-    figure = go.Figure()
-    feasible = [p for p in standing.points if p.feasible]
-    infeasible = [p for p in standing.points if not p.feasible]
-    figure.add_trace(trace(feasible, "measured", mode="markers", marker={"color": "#9aa5b1", "size": 6}))
-    figure.add_trace(
-        trace(infeasible, "infeasible", mode="markers", marker={"color": "#c0392b", "symbol": "x", "size": 7})
-    )
-    figure.add_trace(
-        trace(
-            list(standing.front),
+    pairs = _pairs(standing)
+    columns = min(len(pairs), 2)
+    rows = -(-len(pairs) // columns)
+    figure = make_subplots(rows=rows, cols=columns)
+    dominated, infeasible = _measured(standing, near=False)
+    star = {"size": 16, "symbol": "star-open", "color": "#1a7f37"}
+    kinds: list[tuple[str, Sequence[Point], dict[str, Any]]] = [
+        ("measured", dominated, {"mode": "markers", "marker": {"color": "#9aa5b1", "size": 6}}),
+        (
+            "infeasible",
+            infeasible,
+            {"mode": "markers", "marker": {"color": "#c0392b", "symbol": "x", "size": 7}},
+        ),
+        (
             "Pareto front",
-            mode="lines+markers",
-            line={"shape": "hv", "color": "#1f6feb"},
-            marker={"size": 9},
-        )
-    )
-    for point in [*standing.by_origin("baseline"), *standing.by_origin("preset:")]:
-        name = label(point, standing)
-        figure.add_trace(trace([point], name, mode="markers", marker={"size": 13, "symbol": "diamond-open"}))
-    if standing.recommended:
-        star = {"size": 16, "symbol": "star-open", "color": "#1a7f37"}
-        figure.add_trace(trace([standing.recommended], "recommended", mode="markers", marker=star))
-    near = _near([p for p in standing.points if p.feasible])
-    ranges = [[-0.03, 1.05 * max([1.0, *values])] for values in _xy(near)]
+            standing.front,
+            {
+                "mode": "lines+markers" if len(standing.objectives) == 2 else "markers",
+                "line": {"shape": "hv"},
+                "marker": {"size": 9, "color": "#1f6feb"},
+            },
+        ),
+        *(
+            (label(p, standing), [p], {"mode": "markers", "marker": {"size": 13, "symbol": "diamond-open"}})
+            for p in _marked(standing)
+            if p != standing.recommended
+        ),
+        ("recommended", _recommended(standing), {"mode": "markers", "marker": star}),
+    ]
+    for number, pair in enumerate(pairs):
+        row, column = number // columns + 1, number % columns + 1
+        for name, points, style in kinds:
+            x, y = _xy(points, pair)
+            trace = go.Scatter(
+                x=x,
+                y=y,
+                name=name,
+                legendgroup=name,
+                showlegend=number == 0,
+                text=[_hover(p, standing) for p in points],
+                hoverinfo="text",
+                **style,
+            )
+            figure.add_trace(trace, row=row, col=column)
+        near = _near(standing, [p for p in standing.points if p.feasible])
+        for values, place, update in zip(
+            _xy(near, pair), pair, (figure.update_xaxes, figure.update_yaxes), strict=True
+        ):
+            top = 1.05 * max([REFERENCE[standing.combine] / 2, *values])
+            update(title=words.axis(standing, place), range=[-0.03, top], row=row, col=column)
+    note = f"simulated; a double click shows what lies beyond {_BEYOND * REFERENCE[standing.combine]:g}"
     figure.update_layout(
-        title=f"{title}<br><sup>a double click shows what is worse than {_MAX_SHOWN:g} x the baseline</sup>",
-        xaxis={"title": _axis(standing, 0), "range": ranges[0]},
-        yaxis={"title": _axis(standing, 1), "range": ranges[1]},
+        title=f"{title}<br><sup>{note}</sup>",
         template="plotly_white",
+        height=None if rows == 1 else 520 * rows,
     )
     figure.write_html(path, include_plotlyjs=True)
+
+
+def _hover(point: Point, standing: Standing) -> str:
+    trial = point.trial
+    lines = [f"<b>{trial.configuration.policy}</b> (trial {trial.number}, {label(point, standing)})"]
+    lines += [f"{name} = {value}" for name, value in trial.configuration.params]
+    lines += [
+        f"{name}: {words.value(value, standing.combine)}"
+        for name, value in zip(standing.objectives, point.values, strict=True)
+    ]
+    lines += [
+        f"{scenario}: " + ", ".join(f"{n} {words.metric_value(n, m.get(n))}" for n in standing.objectives)
+        for scenario, m in point.measurements
+    ]
+    lines += [f"breaks {b.constraint} in {b.scenario}: {b.value}" for b in point.broken]
+    return "<br>".join(lines)
+
+
+# -- what is drawn --
+
+
+def _pairs(standing: Standing) -> list[tuple[int, int]]:
+    return list(combinations(range(len(standing.objectives)), 2))
+
+
+def _xy(points: Sequence[Point], pair: tuple[int, int]) -> tuple[list[float], list[float]]:
+    return [p.values[pair[0]] for p in points], [p.values[pair[1]] for p in points]
+
+
+def _near(standing: Standing, points: Sequence[Point]) -> list[Point]:
+    beyond = _BEYOND * REFERENCE[standing.combine]
+    return [p for p in points if all(value <= beyond for value in p.values)]
+
+
+def _measured(standing: Standing, *, near: bool = True) -> tuple[list[Point], list[Point]]:
+    """What is on no front, feasible and infeasible, evenly picked where it is too much to draw."""
+    front = {p.trial.number for p in standing.front}
+    points = [p for p in standing.points if p.trial.number not in front]
+    points = _near(standing, points) if near else points
+    points = points[:: -(-len(points) // _MAX_MEASURED) or 1]
+    return [p for p in points if p.feasible], [p for p in points if not p.feasible]
+
+
+def _recommended(standing: Standing) -> list[Point]:
+    return [standing.recommended] if standing.recommended else []
+
+
+def _marked(standing: Standing) -> list[Point]:
+    named = [*standing.by_origin("baseline"), *standing.by_origin("preset:")]
+    best = standing.recommended
+    return [*(p for p in named if best is None or p.trial != best.trial), *_recommended(standing)]

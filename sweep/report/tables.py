@@ -8,25 +8,16 @@ from collections.abc import Sequence
 import pyarrow as pa
 from rich.table import Table
 
-from sweep import units
-from sweep.recommend import Point, Standing
-from sweep.trial import METRICS
+from sweep.judge import Point, Standing
+from sweep.report import words
 
-
-def show_value(name: str, value: float) -> str:
-    """A metric's value in the unit that people read."""
-    unit = METRICS[name].unit
-    if unit == "ns":
-        return units.format_time(value)
-    if unit == "bytes":
-        return units.format_size(value)
-    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+__all__ = ["advice", "front_table", "label", "points_table", "rows"]
 
 
 def label(point: Point, standing: Standing) -> str:
     """What a point is: recommended, baseline, a preset, front, or just measured."""
     parts = []
-    if point is standing.recommended:
+    if standing.recommended is not None and point.trial == standing.recommended.trial:
         parts.append("recommended")
     origin = point.trial.origin
     if origin == "baseline":
@@ -41,49 +32,52 @@ def label(point: Point, standing: Standing) -> str:
 def rows(standing: Standing) -> list[Point]:
     """The front, then baseline and presets that are not on it.
 
-    Of points with the same policy that nobody could tell apart (equal ratios to three digits), one row: the
+    Of points with the same policy that nobody could tell apart (equal values to three digits), one row: the
     recommended one, a named one, or the first.
     """
     named = [*standing.by_origin("baseline"), *standing.by_origin("preset:")]
+    best = standing.recommended
     alike: dict[tuple[str, tuple[str, ...]], Point] = {}
     for each in standing.front:
-        key = each.trial.configuration.policy, tuple(f"{ratio:.3f}" for ratio in each.ratios)
-        if key not in alike or each is standing.recommended or each in named:
-            alike[key] = each if alike.get(key) is not standing.recommended else alike[key]
+        key = each.trial.configuration.policy, tuple(f"{value:.3f}" for value in each.values)
+        if key not in alike or ((each == best or each in named) and alike[key] != best):
+            alike[key] = each
     front = list(alike.values())
     return [*front, *(point for point in named if point not in front)]
 
 
 def front_table(standing: Standing, limit: int | None = None) -> Table:
-    """Ratios to the baseline (mean over the workloads), and the values in each workload."""
+    """The values by which points are judged and, without a limit, what was measured in each scenario."""
     table = Table(
-        title="Pareto front, baseline and kernels - simulated; x: times the baseline, mean over workloads",
+        title=f"Pareto front, baseline and kernels - simulated; {words.values_are(standing)}",
         title_justify="left",
         show_lines=limit is None,
     )
     table.add_column("configuration", overflow="fold", ratio=3)
     for name in standing.objectives:
-        table.add_column(f"{name} x", justify="right", overflow="fold", max_width=12)
+        table.add_column(name.replace(".", ".\n"), justify="right", overflow="fold")
     if limit is None:
-        table.add_column("in each workload: " + ", ".join(standing.objectives), overflow="fold", ratio=4)
+        table.add_column("in each scenario: " + ", ".join(standing.objectives), overflow="fold", ratio=4)
     shown = rows(standing)
     for point in shown[:limit] if limit else shown:
-        best, on_front = point is standing.recommended, point in standing.front
         cells = [f"{label(point, standing)}: {point.trial.configuration}"]
-        cells += [f"{ratio:.3f}" for ratio in point.ratios]
+        cells += [words.value(value, standing.combine) for value in point.values]
         if limit is None:
             cells.append(
                 "\n".join(
-                    f"{scenario}: " + ", ".join(show_value(n, m.get(n)) for n in standing.objectives)
+                    f"{scenario}: " + ", ".join(words.metric_value(n, m.get(n)) for n in standing.objectives)
                     for scenario, m in point.measurements
                 )
             )
-        table.add_row(*cells, style="bold green" if best else ("" if on_front else "dim"))
+        best = point == standing.recommended
+        table.add_row(*cells, style="bold green" if best else ("" if point in standing.front else "dim"))
     return table
 
 
 def points_table(points: Sequence[Point], objectives: Sequence[str]) -> pa.Table:
-    """One row per point and scenario: trial, policy, params (JSON), ratios, every metric."""
+    """One row per point and scenario: trial, policy, params (JSON), whether it is feasible and what it breaks,
+    for each objective its ratio to the baseline's in this scenario (`ratio.`) and the value over all scenarios
+    by which it is judged (`value.`), every metric."""
     data = [
         {
             "trial": p.trial.number,
@@ -91,12 +85,14 @@ def points_table(points: Sequence[Point], objectives: Sequence[str]) -> pa.Table
             "policy": p.trial.configuration.policy,
             "params": json.dumps(p.trial.configuration.mapping(), sort_keys=True),
             "feasible": p.feasible,
-            **{f"ratio.{n}": r for n, r in zip(objectives, p.ratios, strict=True)},
+            "broken": "; ".join(f"{b.constraint} in {b.scenario}: {b.value}" for b in p.broken),
+            **{f"value.{n}": v for n, v in zip(objectives, p.values, strict=True)},
             "scenario": scenario,
+            **{f"ratio.{n}": r for n, r in zip(objectives, ratios, strict=True)},
             **m.flat(),
         }
         for p in points
-        for scenario, m in p.measurements
+        for (scenario, m), ratios in zip(p.measurements, p.scenario_ratios, strict=True)
     ]
     return pa.Table.from_pylist(data)
 
@@ -104,19 +100,17 @@ def points_table(points: Sequence[Point], objectives: Sequence[str]) -> pa.Table
 def advice(standing: Standing) -> str:
     """The recommendation in plain words."""
     best = standing.recommended
+    rejected = standing.measured - standing.feasible
+    said = (
+        f" {rejected} of {standing.measured} measured configurations break a constraint." if rejected else ""
+    )
     if best is None:
-        return f"Nothing is recommended: {standing.why}."
+        return f"Nothing is recommended: {standing.why}.{said} These figures are simulated."
     compared = " and ".join(
-        f"{ratio:.2f} times the baseline's {name}"
-        for name, ratio in zip(standing.objectives, best.ratios, strict=True)
+        f"{words.value(value, standing.combine)} for {name}"
+        for name, value in zip(standing.objectives, best.values, strict=True)
     )
-    text = (
-        f"Use {best.trial.configuration}: {compared} (mean over {len(best.measurements)} workloads). "
-        f"Why this one: {standing.why}."
+    return (
+        f"Use {best.trial.configuration}: {compared} ({words.values_are(standing)}). "
+        f"Why this one: {standing.why}.{said} These figures are simulated."
     )
-    infeasible = sum(not p.feasible for p in standing.points)
-    if infeasible:
-        text += (
-            f" {infeasible} configurations were rejected: they freed objects that a reader could still hold."
-        )
-    return text + " These figures are simulated."

@@ -1,0 +1,87 @@
+"""Names and numbers as people read them: every figure with its unit, every ratio with what it is against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from sweep import units
+from sweep.judge import Standing
+from sweep.study import Combine
+from sweep.trial import METRICS
+
+_GROUPS: Final[Mapping[str, str]] = {
+    "exit_latency_ns": "exit latency",
+    "exit_ns_per_object": "exit time per object",
+    "munmap_latency_ns": "munmap latency",
+    "retained_bytes": "retained memory",
+    "retained_split": "retained memory",
+    "pinned_slab_bytes": "pinned slab memory",
+    "dead_age_ns": "age of dead objects",
+    "cpu_ns_per_object": "CPU time per object",
+    "max_stall_ns": "longest stall",
+    "grace_periods": "grace periods",
+    "callbacks": "callbacks",
+    "wakeups": "wake-ups",
+    "lock_waits": "lock waits",
+    "violations": "violations",
+}
+_LEAVES: Final[Mapping[str, str]] = {"p50": "median", "policy_memory": "the policy's own"}
+
+
+def metric_name(name: str) -> str:
+    """`exit_latency_ns.p99` -> `exit latency, p99`."""
+    group, _, leaf = name.partition(".")
+    return f"{_GROUPS[group]}, {_LEAVES.get(leaf, leaf)}" if leaf else _GROUPS[group]
+
+
+def metric_value(name: str, value: float) -> str:
+    """A metric's value in the unit that people read."""
+    unit = METRICS[name].unit
+    if unit == "ns/object":
+        return f"{units.format_time(value)}/object"
+    return units.format_value(value, unit)
+
+
+def ratio(number: float) -> str:
+    """A ratio to the baseline, three digits: 0.732 -> `0.732x`; 37.21 -> `37.2x`."""
+    if not math.isfinite(number):
+        return "-"
+    if number >= 100:
+        return f"{number:,.0f}x"
+    return f"{number:.3f}x" if number < 10 else f"{number:.1f}x"
+
+
+def value(number: float, combine: Combine) -> str:
+    """A value by which points are judged: a ratio to the baseline, or a regret in baselines."""
+    return f"+{number:.3f}" if combine == "regret" else ratio(number)
+
+
+def nr_scenarios(standing: Standing) -> int:
+    """How many scenarios a configuration is measured in; 0 before anything is."""
+    return len(standing.compared[0].measurements) if standing.compared else 0
+
+
+def over_scenarios(standing: Standing) -> str:
+    """How values are combined: `mean over 3 scenarios`, `worst of 3 scenarios`, or nothing for one."""
+    number = nr_scenarios(standing)
+    if number == 1:
+        return "one scenario"
+    of = f"{number} scenarios" if number else "scenarios"
+    return f"mean over {of}" if standing.combine == "mean" else f"worst of {of}"
+
+
+def values_are(standing: Standing) -> str:
+    """What the values are by which points are judged: `x: times the baseline, mean over 3 scenarios`."""
+    if standing.combine == "regret":
+        return f"+: regret, baselines behind the scenario's best, {over_scenarios(standing)}"
+    return f"x: times the baseline, {over_scenarios(standing)}"
+
+
+def axis(standing: Standing, place: int) -> str:
+    """Title of an axis of combined values."""
+    name = metric_name(standing.objectives[place])
+    if standing.combine == "regret":
+        return f"{name}: regret, in baselines ({over_scenarios(standing)})"
+    return f"{name}: times the baseline ({over_scenarios(standing)})"
