@@ -16,7 +16,7 @@ from sweep.execute.port import Task
 from sweep.propose import Proposer
 from sweep.store.port import StoreError
 from sweep.study import Study
-from sweep.trial import Attempt, Configuration, Measurement, Trial
+from sweep.trial import SAMPLER, Attempt, Configuration, Measurement, Trial
 
 AHEAD = 2
 """Batches under way: the next is asked for while one is still running, so that no worker waits for the last
@@ -136,7 +136,7 @@ class Course:
             self.ask_s = (self._clock() - began) / len(rest)
         trials = [
             *head,
-            *(Trial(n, configuration, "sampler") for n, configuration in zip(rest, asked, strict=False)),
+            *(Trial(n, configuration, SAMPLER) for n, configuration in zip(rest, asked, strict=False)),
         ]
         for trial in trials:
             stored = self._settled[trial.number].trial if trial.number in self._settled else trial

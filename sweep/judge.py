@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Final
 
 from sweep import pareto
 from sweep.constraint import Constraint
 from sweep.recommend import recommended
 from sweep.study import Combine
-from sweep.trial import Attempt, Configuration, Measurement, Trial
+from sweep.trial import SAMPLER, Attempt, Configuration, Measurement, Trial
 
 REFERENCE: Final[dict[Combine, float]] = {"mean": 2.0, "worst": 2.0, "regret": 1.0}
 """Hypervolume is measured from here in each objective: twice the baseline, or a regret of one baseline. What
@@ -108,6 +109,7 @@ class Judge:
         what kernels do) and is neither on the front nor recommended, nor a scenario's best."""
         self.objectives = tuple(objectives)
         self.reference = REFERENCE[combine]
+        self._get = [attrgetter(name) for name in objectives]
         self._combine: Combine = combine
         self._constraints = tuple(constraints)
         self._space = space
@@ -140,7 +142,7 @@ class Judge:
         measured = [a for a in attempts if a.failure is None]
         if not self._baseline and measured:
             self._baseline = {
-                scenario: tuple(max(m.get(name), 1.0) for name in self.objectives)
+                scenario: tuple(max(get(m), 1.0) for get in self._get)
                 for scenario, m in measured[0].measurements
             }
         new = [self._point(a) for a in measured]
@@ -150,20 +152,16 @@ class Judge:
             for i, p in enumerate(new)
             if p.trial.origin.startswith(("baseline", "preset:"))
         ]
-        candidates = [p for p in new if p.feasible and p.trial.configuration in self._space]
-        if self._better_best(candidates) and self._combine == "regret":
+        better = self._better_best(self._choosable(new))
+        if better and self._combine == "regret":
             # Every regret is against the best known: all values change.
-            self._points = [self._valued(p) for p in (*self._points, *new)]
-            changed = list(self._points)
-            candidates = [p for p in changed if p.feasible and p.trial.configuration in self._space]
+            changed = self._points = [self._valued(p) for p in (*self._points, *new)]
             self._front = []
         else:
             changed = [self._valued(p) for p in new]
             self._points += changed
-            candidates = [p for p in changed if p.feasible and p.trial.configuration in self._space]
-        if candidates:
-            self._merge(candidates)
-        return changed
+        self._merge(self._choosable(changed))
+        return list(changed)
 
     def standing(self, *, points: bool = True) -> Standing:
         """All of it; without the points where only those are wanted that have a name."""
@@ -185,12 +183,17 @@ class Judge:
 
     # -- one point --
 
+    def _choosable(self, points: Sequence[Point]) -> list[Point]:
+        """Feasible and in the space; what a sampler proposed is."""
+        return [
+            p
+            for p in points
+            if p.feasible and (p.trial.origin == SAMPLER or p.trial.configuration in self._space)
+        ]
+
     def _point(self, attempt: Attempt) -> Point:
         ratios = tuple(
-            tuple(
-                m.get(name) / base
-                for name, base in zip(self.objectives, self._baseline[scenario], strict=True)
-            )
+            tuple(get(m) / base for get, base in zip(self._get, self._baseline[scenario], strict=True))
             for scenario, m in attempt.measurements
         )
         broken = []
@@ -227,7 +230,10 @@ class Judge:
         return self._best != before
 
     def _merge(self, candidates: Sequence[Point]) -> None:
-        everything = sorted((*self._front, *candidates), key=lambda p: p.trial.number)
+        places = pareto.undominated_by([p.values for p in self._front], [p.values for p in candidates])
+        if not places:
+            return
+        everything = sorted((*self._front, *(candidates[i] for i in places)), key=lambda p: p.trial.number)
         front = [everything[i] for i in pareto.non_dominated([p.values for p in everything])]
         if front != self._front:
             self._front = front

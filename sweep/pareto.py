@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import numpy as np
+
 Point: TypeAlias = Sequence[float]
 
 
@@ -18,13 +20,26 @@ def non_dominated(points: Sequence[Point]) -> list[int]:
 
     Of equal points the first stands for all.
     """
+    if not points:
+        return []
+    values = np.asarray(points, dtype=float)
     front: list[int] = []
+    kept = np.empty_like(values)
     for index in sorted(range(len(points)), key=lambda i: (tuple(points[i]), i)):
         # Whatever dominates this point, or equals it, comes before it in this order.
-        point = points[index]
-        if not any(all(x <= y for x, y in zip(points[other], point, strict=True)) for other in front):
+        if not (kept[: len(front)] <= values[index]).all(axis=1).any():
+            kept[len(front)] = values[index]
             front.append(index)
     return front
+
+
+def undominated_by(front: Sequence[Point], points: Sequence[Point]) -> list[int]:
+    """Indices of points that no point of the front dominates or equals."""
+    if not front or not points:
+        return list(range(len(points)))
+    known, new = np.asarray(front, dtype=float), np.asarray(points, dtype=float)
+    below = (known[None, :, :] <= new[:, None, :]).all(axis=2).any(axis=1)
+    return [int(i) for i in np.flatnonzero(~below)]
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:
@@ -69,15 +84,21 @@ def knee(points: Sequence[Point]) -> int:
     """
     if not points:
         raise ValueError("a front without points has no knee")
-    return max(range(len(points)), key=lambda index: bulge(points, index))
+    bulges = _bulges(points)
+    return max(range(len(points)), key=bulges.__getitem__)
 
 
 def bulge(points: Sequence[Point], index: int) -> float:
     """How far below the plane through the extremes that point lies: 1 minus the sum of its scaled
     objectives; 0 at the ends of a front of two objectives, 1 would be best in everything."""
+    return _bulges(points)[index]
+
+
+def _bulges(points: Sequence[Point]) -> list[float]:
     columns = list(zip(*points, strict=True))
-    scaled = (
-        (x - min(column)) / (max(column) - min(column) or 1.0)
-        for x, column in zip(points[index], columns, strict=True)
-    )
-    return 1.0 - float(sum(scaled))
+    lows = [min(column) for column in columns]
+    spans = [(max(column) - low) or 1.0 for column, low in zip(columns, lows, strict=True)]
+    return [
+        1.0 - float(sum((x - low) / span for x, low, span in zip(point, lows, spans, strict=True)))
+        for point in points
+    ]

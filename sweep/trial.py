@@ -211,13 +211,17 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType({metric.name: metric for
 # -- trials -------------------------------------------------------------------------------------
 
 
+SAMPLER: Final = "sampler"
+"""The origin of a trial that a proposer asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One configuration to be measured in every scenario of a study."""
 
     number: int  # from 0, in the order of proposing
     configuration: Configuration
-    origin: str  # who asked for it: "baseline", "preset:NAME", "default", "sampler"
+    origin: str  # who asked for it: "baseline", "preset:NAME", "default", "from:STUDY", SAMPLER
 
 
 class Cause(StrEnum):
