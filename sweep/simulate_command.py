@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
@@ -14,7 +16,7 @@ import workloads
 from sweep import machine as machines
 from sweep import units
 from sweep.errors import InputError
-from sweep.trial import METRICS, Configuration
+from sweep.trial import METRICS, Configuration, Measurement
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -70,6 +72,9 @@ def run(
     from sweep.backends.simulator import simulate
 
     _one_of("format", format, ("table", "json"))
+    for path in (series, plot):
+        if path is not None:
+            _check_place(path)
     request = resolve(
         workload=workload,
         machine=machine,
@@ -80,32 +85,83 @@ def run(
         readers=readers,
         seed=seed,
     )
-    replay = workloads.replay(request.workload, request.machine.nr_cpus, request.scale, seed)
+    replay = workloads.replay(request.workload, request.machine.nr_cpus, request.scale, request.seed)
     wants_series = series is not None or plot is not None
     result = simulate(
         replay,
         request.machine,
         request.configuration.policy,
         request.configuration.mapping(),
-        seed,
+        request.seed,
         series_interval_ns=max(replay.duration_ns // SERIES_POINTS, 1000) if wants_series else 0,
     )
     if format == "json":
         print(json.dumps(result.measurement.nested(), indent=2))
     else:
-        from rich.console import Console
+        _print_table(_title(request), result.measurement)
+    if series is not None:
+        with _whole(series) as partial:
+            _write_series(partial, request, result)
+    if plot is not None:
+        from sweep.simulate_plot import write_plot
 
-        console = Console()
-        console.print(_table(request, result, with_meaning=console.width >= WIDE))
+        with _whole(plot) as partial:
+            write_plot(partial, _title(request), result)
+
+
+def run_config(path: Path, format: str = "table") -> int:
+    """Simulate what a recommended.yaml names, in every scenario that it names, and print the metrics on
+    standard output; the exit code, 1 where a figure is not as the file states (standard error says which).
+
+    Raises sweep.errors.USER_ERRORS.
+    """
+    _one_of("format", format, ("table", "json"))
+    from rich.console import Console
+
+    from sweep.backends.evaluator import EvaluationError, SimulatorEvaluator
+    from sweep.report import recommendation
+
+    wanted = recommendation.read(path)
+    stated = {each.name: each for each in wanted.scenarios}
+    made = tuple(each.scenario() for each in wanted.scenarios)
     try:
-        if series is not None:
-            _write_series(series, request, result)
-        if plot is not None:
-            from sweep.simulate_plot import write_plot
-
-            write_plot(plot, _title(request), result)
-    except OSError as error:
-        raise InputError(f"cannot write {error.filename or series or plot}: {error.strerror}") from None
+        measured = SimulatorEvaluator(made)(wanted.configuration, {})
+    except EvaluationError as error:
+        raise InputError(f"{path}: {error}") from None
+    differing = {
+        name: [
+            metric
+            for metric, value in measurement.flat().items()
+            if stated[name].metrics.get(metric) != value
+        ]
+        for name, measurement in measured
+    }
+    if format == "json":
+        document = {
+            "figures": "simulated",
+            "study": wanted.study,
+            "policy": wanted.policy,
+            "params": dict(wanted.params),
+            "as_stated": not any(differing.values()),
+            "scenarios": {
+                name: {"as_stated": not differing[name], "differing": differing[name], **measurement.nested()}
+                for name, measurement in measured
+            },
+        }
+        print(json.dumps(document, indent=2))
+    else:
+        for name, measurement in measured:
+            _print_table(f"{name}: {wanted.configuration} (simulated)", measurement)
+        if not any(differing.values()):
+            print(f"All figures are those that {path} states.")
+    messages = Console(stderr=True)
+    for scenario, metrics in zip(made, differing.values(), strict=True):
+        if metrics:
+            text = f"{scenario.name}: not as stated in {path}: {', '.join(metrics)}"
+            if scenario.key != stated[scenario.name].key:
+                text += " (the workload, the machine profile or the simulator is another one now)"
+            messages.print(text, style="yellow", markup=False, soft_wrap=True)
+    return int(any(differing.values()))
 
 
 def resolve(
@@ -174,17 +230,24 @@ def _title(request: Request) -> str:
     return f"{scenario}: {request.configuration} (simulated)"
 
 
-def _table(request: Request, result: SimulationResult, *, with_meaning: bool) -> Table:
+def _print_table(title: str, measurement: Measurement) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_table(title, measurement, with_meaning=console.width >= WIDE))
+
+
+def _table(title: str, measurement: Measurement, *, with_meaning: bool) -> Table:
     from rich.table import Table
 
-    table = Table(title=_title(request), title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("metric", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("unit", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True, style="dim")
     if with_meaning:
         table.add_column("meaning", style="dim")
-    values = result.measurement.flat()
+    values = measurement.flat()
     groups = [name.partition(".")[0] for name in METRICS]
     for place, (name, metric) in enumerate(METRICS.items()):
         first = place == 0 or groups[place] != groups[place - 1]
@@ -205,6 +268,30 @@ def _table(request: Request, result: SimulationResult, *, with_meaning: bool) ->
 
 def _exact(value: float | int) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def _check_place(path: Path) -> None:
+    """Before anything is simulated: whether a file can be put there at all."""
+    if path.exists() and not path.is_file():
+        # A rename would put a plain file in the place of a device or pipe.
+        raise InputError(f"cannot write {path}: not a regular file; choose another place")
+    if not path.parent.is_dir():
+        raise InputError(
+            f"cannot write {path}: there is no folder {path.parent}; make it, or choose another place"
+        )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to write a file that then appears at `path` whole, or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _write_series(path: Path, request: Request, result: SimulationResult) -> None:

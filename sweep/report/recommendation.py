@@ -1,0 +1,160 @@
+"""`recommended.yaml`: what to set, what it was measured to do, and all it takes to measure that again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import policies
+from sweep.backends.evaluator import Scenario
+from sweep.judge import Standing
+from sweep.scenarios import scenarios as scenarios_of
+from sweep.study import Combine, Pressure, Readers, Study, WorkloadUse
+from sweep.study_file import StudyError, parse
+from sweep.trial import METRICS, Configuration
+
+_HEAD: Final = """\
+# What the study {study} recommends. Its figures are simulated. To measure them again:
+#   python -m sweep simulate --config {name}
+"""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stated(_Value):
+    """A scenario, and what was measured in it. key: as in Scenario; another one means that the workload, the
+    machine profile or the simulator is no longer what it was."""
+
+    name: str
+    workload: WorkloadUse
+    machine: str
+    seed: int
+    readers: Readers | None = None
+    pressure: Literal["none"] | Pressure | None = None
+    key: str
+    times_baseline: Mapping[str, float]
+    metrics: Mapping[str, int | float]
+
+    def scenario(self) -> Scenario:
+        """The scenario, made again. Raises StudyError, workloads.WorkloadError and machine.MachineError."""
+        same = self.model_dump(mode="json", include={"readers", "pressure"}, exclude_none=True)
+        workload = self.workload.model_dump(mode="json")
+        place = {"workloads": [workload], "machines": [self.machine]}
+        study = parse({"name": "one", "budget": {"trials": 1}, **place, **same}, self.name)
+        # A repeat's seed may lie beyond the seeds that a study can be given.
+        (made,) = scenarios_of(study.model_copy(update={"seed": self.seed}))
+        return replace(made, name=self.name)
+
+
+class Recommendation(_Value):
+    """The file's content. values: over all scenarios, by which points were judged (see `combine`)."""
+
+    figures: Literal["simulated"] = "simulated"
+    study: str
+    policy: str
+    params: Mapping[str, bool | int | str]
+    why: str
+    combine: Combine
+    values: Mapping[str, float]
+    scenarios: tuple[Stated, ...] = Field(min_length=1)
+
+    @property
+    def configuration(self) -> Configuration:
+        """Complete. Raises policies.PolicyError."""
+        return Configuration.of(self.policy, policies.policy(self.policy).validate(self.params))
+
+
+def recommendation(study: Study, scenarios: Sequence[Scenario], standing: Standing) -> Recommendation | None:
+    """What to write for a study; None where nothing is recommended."""
+    best = standing.recommended
+    if best is None:
+        return None
+    places = product(study.workloads, study.machines, range(study.repeats))
+    stated = tuple(
+        Stated(
+            name=scenario.name,
+            workload=use,
+            machine=machine,
+            seed=scenario.seed,
+            readers=study.readers,
+            pressure=study.pressure,
+            key=scenario.key,
+            times_baseline=dict(zip(standing.objectives, ratios, strict=True)),
+            metrics=measurement.flat(),
+        )
+        for scenario, (use, machine, _), (_, measurement), ratios in zip(
+            scenarios, places, best.measurements, best.scenario_ratios, strict=True
+        )
+    )
+    configuration = best.trial.configuration
+    return Recommendation(
+        study=study.name,
+        policy=configuration.policy,
+        params=configuration.mapping(),
+        why=standing.why,
+        combine=standing.combine,
+        values=dict(zip(standing.objectives, best.values, strict=True)),
+        scenarios=stated,
+    )
+
+
+def write(value: Recommendation, path: Path) -> None:
+    """Write the file. Numbers are written so that they come back as they are. Raises OSError."""
+    document = value.model_dump(mode="json", exclude_none=True)
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    path.write_text(_HEAD.format(study=value.study, name=path.name) + text, encoding="utf-8")
+
+
+def read(path: Path) -> Recommendation:
+    """The inverse. A machine file or workload file by a relative path is looked for beside this one.
+
+    Raises StudyError: the file cannot be read, or does not hold a recommendation.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise StudyError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise StudyError(f"{path}: expected keys and values, as `python -m sweep report` writes them")
+    try:
+        value = Recommendation.model_validate(_beside(data, path.parent))
+    except ValidationError as error:
+        lines = (f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise StudyError("\n".join(lines)) from None
+    names = [each.name for each in value.scenarios]
+    for each in value.scenarios:
+        if names.count(each.name) > 1:
+            raise StudyError(f"{path}: scenarios: {each.name} is there twice")
+        if unknown := sorted(each.metrics.keys() - METRICS.keys()):
+            raise StudyError(f"{path}: {each.name}: there is no metric {', '.join(unknown)}")
+    return value
+
+
+def _beside(data: dict[Any, Any], folder: Path) -> dict[Any, Any]:
+    listed = data.get("scenarios")
+    return data | {
+        "scenarios": [_found(s, folder) if isinstance(s, dict) else s for s in listed]
+        if isinstance(listed, list)
+        else listed
+    }
+
+
+def _found(scenario: dict[Any, Any], folder: Path) -> dict[Any, Any]:
+    def place(name: Any) -> Any:
+        is_file = isinstance(name, str) and name.endswith((".yaml", ".yml", ".parquet"))
+        return str((folder / name).absolute()) if is_file else name
+
+    workload = scenario.get("workload")
+    if isinstance(workload, dict):
+        workload = workload | {"name": place(workload.get("name"))}
+    return scenario | {"machine": place(scenario.get("machine")), "workload": workload}
