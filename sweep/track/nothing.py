@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweep.recommend import Point
+from sweep.judge import Standing
 from sweep.track.port import Tracker
 
 
 class NoTracker(Tracker):
     """Shows nothing."""
 
-    def start(self, name: str, place: Path, parameters: Mapping[str, object]) -> None:
+    def start(self, name: str, identity: str, parameters: Mapping[str, object]) -> None:
         pass
 
-    def progress(self, trials: int, metrics: Mapping[str, float]) -> None:
+    def progress(self, trials: int, metrics: Mapping[str, float], at_s: float | None = None) -> None:
         pass
 
-    def finish(self, points: Sequence[Point], artifacts: Sequence[Path], *, complete: bool) -> None:
+    def finish(self, standing: Standing, artifacts: Sequence[Path], *, complete: bool) -> None:
         pass
 
     def troubles(self) -> list[str]:

@@ -1,68 +1,77 @@
-"""What every tracker must do; inherit `TrackerContract` and provide `make`, and `broken` where it can be."""
+"""What every tracker must do; inherit `TrackerContract` and provide `make`, and `down` and `stuck` where the
+tracker has something that could be."""
 
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 import pytest
 
-from sweep.recommend import Point
 from sweep.track import Tracker
-from sweep.trial import Configuration, Level, Measurement, Summary, Trial
-
-
-def points(count: int) -> list[Point]:
-    return [
-        Point(
-            Trial(
-                number,
-                Configuration.of("fixed_batch", {"max": number}),
-                "baseline" if not number else "sampler",
-            ),
-            (1.0 / (number + 1), 1.0 + number),
-            0,
-            (("one", Measurement(exit_latency_ns=Summary(p99=9.0), retained_bytes=Level(mean=7.0))),),
-        )
-        for number in range(count)
-    ]
-
-
-def show(
-    tracker: Tracker, place: Path, count: int = 3, steps: range = range(1, 5), complete: bool = True
-) -> None:
-    """A short study from beginning to end."""
-    results = place / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "trials.parquet").write_bytes(b"rows" * len(steps))
-    (results / "front.html").write_text("<html>front</html>")
-    tracker.start("small", place, {"seed": 1, "workloads": ["one"]})
-    for step in steps:
-        tracker.progress(step, {"hypervolume": step / 4})
-    tracker.finish(points(count), [results / "trials.parquet", results / "front.html"], complete=complete)
+from tests.sweep.track.studies import begin, results, show, standing
 
 
 class TrackerContract(ABC):
     @abstractmethod
     def make(self, place: Path) -> Tracker:
-        """A tracker that writes below `place`."""
+        """A tracker that writes below `place`; a second one continues there."""
 
-    def broken(self, place: Path) -> Tracker | None:
-        """A tracker whose server is down, or None where there is none that could be."""
+    def down(self, place: Path) -> Tracker | None:
+        """A tracker whose server is not there, or None where there is none that could be."""
+        return None
+
+    def stuck(self, place: Path) -> Tracker | None:
+        """A tracker whose server takes everything and answers nothing, or None."""
         return None
 
     def test_a_study_is_shown_without_trouble(self, tmp_path: Path) -> None:
         tracker = self.make(tmp_path)
-        show(tracker, tmp_path / "study")
+        show(tracker, tmp_path / "results")
         assert tracker.troubles() == []
 
-    def test_one_that_is_down_raises_nothing_and_says_so(self, tmp_path: Path) -> None:
-        tracker = self.broken(tmp_path)
+    @pytest.mark.parametrize("trials", [0, 1])
+    def test_a_study_that_ended_at_once_is_shown_too(self, tmp_path: Path, trials: int) -> None:
+        tracker = self.make(tmp_path)
+        show(tracker, tmp_path / "results", trials, complete=False)
+        assert tracker.troubles() == []
+
+    def test_what_was_shown_may_be_shown_again(self, tmp_path: Path) -> None:
+        show(self.make(tmp_path), tmp_path / "results", 4, complete=False)
+        again = self.make(tmp_path)
+        show(again, tmp_path / "results")
+        assert again.troubles() == []
+
+    def test_values_that_are_no_numbers_do_no_harm(self, tmp_path: Path) -> None:
+        tracker = self.make(tmp_path)
+        begin(tracker)
+        tracker.progress(1, {"hypervolume": math.nan, "front/configurations": math.inf})
+        tracker.finish(standing(1), results(tmp_path / "results", 1), complete=True)
+        assert tracker.troubles() == []
+
+    def test_a_file_that_is_missing_stops_nothing(self, tmp_path: Path) -> None:
+        tracker = self.make(tmp_path)
+        begin(tracker)
+        tracker.finish(standing(1), [tmp_path / "nowhere.html"], complete=True)
+        assert all("nowhere.html: No such file" in trouble for trouble in tracker.troubles())
+
+    def test_a_study_that_never_began_ends_without_a_word(self, tmp_path: Path) -> None:
+        tracker = self.make(tmp_path)
+        tracker.finish(standing(0), [], complete=False)
+        assert tracker.troubles() == []
+
+    def test_one_that_is_down_raises_nothing_and_says_so_in_a_line(self, tmp_path: Path) -> None:
+        tracker = self.down(tmp_path)
         if tracker is None:
             return
-        show(tracker, tmp_path / "study")
-        assert tracker.troubles()
+        show(tracker, tmp_path / "results")
+        (trouble,) = tracker.troubles()
+        assert len(trouble) < 300
+        assert "\n" not in trouble
 
-    @pytest.mark.parametrize("steps", [range(0), range(1, 2)])
-    def test_a_study_that_ended_at_once_is_shown_too(self, tmp_path: Path, steps: range) -> None:
-        tracker = self.make(tmp_path)
-        show(tracker, tmp_path / "study", count=0, steps=steps, complete=False)
-        assert tracker.troubles() == []
+    def test_one_that_never_answers_holds_nothing_up(self, tmp_path: Path) -> None:
+        """Each call but the last returns though the server never answers; the last after a bounded time."""
+        tracker = self.stuck(tmp_path)
+        if tracker is None:
+            return
+        show(tracker, tmp_path / "results")
+        assert tracker.troubles()

@@ -1,0 +1,47 @@
+"""Where MLflow keeps what it shows, and what its processes may do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "MLFLOW_DISABLE_TELEMETRY": "true",  # it would report what it is used for, to its makers
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the tracker tries again by itself
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # no processes for jobs that nobody asks for
+    }
+)
+"""Defaults for every process that has MLflow in it; who sets one of these means it."""
+
+
+def local_uri(store: Path) -> str:
+    """The tracking database beside the studies of a store."""
+    return f"sqlite:///{local_database(store)}"
+
+
+def local_database(store: Path) -> Path:
+    """The file of `local_uri`."""
+    return store.resolve() / "mlflow.db"
+
+
+def local_artifacts(store: Path) -> Path:
+    """The artifacts beside the studies of a store."""
+    return store.resolve() / "mlflow-artifacts"
+
+
+def without_password(uri: str) -> str:
+    """The same for people to see."""
+    return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", uri)
+
+
+EXPERIMENT_PREFIX: Final = "sweep/"
+
+
+def experiment(study: str) -> str:
+    """The name of a study's experiment."""
+    return EXPERIMENT_PREFIX + study

@@ -1,0 +1,44 @@
+"""Which points people look at one by one."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.track.labelled import labelled
+from tests.sweep.track.studies import standing
+
+
+@given(st.integers(0, 90), st.integers(4, 60))
+def test_there_are_not_too_many_and_each_is_one(trials: int, limit: int) -> None:
+    now = standing(trials)
+    shown = labelled(now, limit)
+    assert len(shown) <= limit
+    assert len({point.key for point in shown}) == len(shown)
+    if now.recommended:
+        assert shown[0].key == now.recommended.trial.configuration.key()
+        assert "baseline: per_object" in [point.name for point in shown]
+
+
+def test_a_long_front_keeps_its_ends_and_is_thinned_evenly() -> None:
+    now = standing(100)
+    shown = [
+        float(p.metrics["exit_latency_ns.p99.ratio"]) for p in labelled(now, 23) if p.tags["label"] == "front"
+    ]
+    front = [point.ratios[0] for point in now.front]
+    assert len(shown) == 20
+    assert shown[0] == min(front)
+    assert shown[-1] >= sorted(front)[-3]  # baseline and preset are ends themselves
+    places = [sorted(front).index(value) for value in shown]
+    assert max(b - a for a, b in pairwise(places)) <= 6
+
+
+@pytest.mark.parametrize("scenario", ["a/b @ m", "a@b", "ä b", "a:b", "../up"])
+def test_any_name_of_a_scenario_becomes_a_section(scenario: str) -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    for point in labelled(standing(2, [scenario])):
+        for name in point.metrics:
+            _validate_metric_name(name)
+            assert name.count("/") <= 1
