@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import time
@@ -156,6 +157,22 @@ def show_front(store: Path, name: str, form: str) -> int:
     console = Console()
     console.print(tables.front_table(now))
     console.print(tables.advice(now), style="bold", markup=False, highlight=False)
+    return 0
+
+
+def collect_garbage(store: Path, name: str, form: str) -> int:
+    """Compact a kept study; say what that freed."""
+    from sweep import kept
+    from sweep.store import garbage
+
+    found = garbage.collect_garbage(kept.find(store, name).directory)
+    if form == "json":
+        print_json({"study": name, **dataclasses.asdict(found)})
+        return 0
+    print(
+        f"{name}: {found.attempts:,} attempts, {found.segments_before} segments before, {found.segments_after} now; "
+        f"{found.freed_bytes:,} bytes freed"
+    )
     return 0
 
 

@@ -26,8 +26,7 @@ from sweep import study_file
 from sweep.backends.evaluator import Scenario
 from sweep.course import Known
 from sweep.judge import Judge, Standing, judge
-from sweep.store import record
-from sweep.store.files import FileStore
+from sweep.store import read, record
 from sweep.study import Study, unknown
 from sweep.study_file import StudyError
 from sweep.trial import Attempt, Trial
@@ -44,7 +43,7 @@ class Kept:
 
     def attempts(self) -> list[Attempt]:
         """Every attempt, oldest first. Raises StoreError."""
-        return FileStore(self.directory, read_only=True).attempts()
+        return read.attempts(self.directory)[0]
 
     def standing(self) -> Standing:
         """How it stands by what is settled. Raises StoreError."""
@@ -57,7 +56,7 @@ class Kept:
         if not path.exists():
             return []
         try:
-            attempts = record.from_rows(pq.read_table(path).to_pylist())
+            attempts = record.from_table(pq.read_table(path))
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
         return [Known(a.worker, a.trial.configuration, a.measurements) for a in attempts]
@@ -144,12 +143,17 @@ def _check_same(kept: Kept, study: Study, keys: Mapping[str, str]) -> None:
             f"by `python -m sweep resume {study.name}`, or give this one another name (--set name=...) or "
             "place (--store)"
         )
+    check_scenarios(kept, keys)
+
+
+def check_scenarios(kept: Kept, keys: Mapping[str, str]) -> None:
+    """Raises StudyError where a scenario is no longer what it was when the study began."""
     changed = [name for name, key in keys.items() if kept.keys.get(name) != key]
     if changed:
         raise StudyError(
-            f"{where}: {', '.join(changed)}: the workload, the machine profile or the simulator changed since this "
-            f"study began, so its figures would not be comparable; launch it under another name "
-            f"(--set name=...); --from {study.name} takes what is still the same"
+            f"{kept.directory / 'scenarios.json'}: {', '.join(changed)}: the workload, the machine profile or the "
+            "simulator changed since this study began, so new figures would not be comparable; launch it under "
+            f"another name (--set name=...); --from {kept.study.name} takes what is still the same"
         )
 
 

@@ -115,7 +115,9 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
                 ending = _sweep(kept, course, executor, store, tracker, messages, stop)
             finally:
                 executor.close()
-            written = write_results(kept, measured_in, ending.standing, store)
+            written = write_results(kept, measured_in, ending.standing)
+            for path in written:
+                store.put_artifact(path)
             tracker.finish(ending.standing, written, complete=not ending.interrupted)
         _print_end(kept, options, ending, written, tracker)
         return EXIT_INTERRUPTED if ending.interrupted else 0
