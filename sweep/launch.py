@@ -65,7 +65,7 @@ def sweep(
     """
     ends = clock() + study.budget.wall_time_s if study.budget.wall_time_s else float("inf")
     judge = Judge(study.objectives, study.combine, study.bounds(), study.space())
-    withdrawn = False
+    withdrawn = cut = False
     while not course.ended:
         over = stop() or clock() >= ends
         if over and not withdrawn:
@@ -76,7 +76,8 @@ def sweep(
             _record(copies, course, store)
             executor.submit(tasks)
         elif (batch := course.complete()) is not None:
-            _tell(batch, judge, proposer)
+            _tell(batch, judge, proposer, withdrawn=withdrawn)
+            cut = cut or (withdrawn and bool(batch.given_up))
             now, all_busy = judge.standing(points=False), executor.all_busy()
             progress.told(now, course.ask_s, all_busy)
             speed = Speed(progress.trials_per_s(), course.ask_s * 1e3, all_busy)
@@ -89,7 +90,8 @@ def sweep(
         elif not executor.pending:
             course.give_up()
     store.seal()
-    return Ending(judge.standing(), stop() and not course.ended, course.settled, executor.all_busy())
+    interrupted = stop() and (cut or not course.ended)
+    return Ending(judge.standing(), interrupted, course.settled, executor.all_busy())
 
 
 def _record(attempts: Sequence[Attempt], course: Course, store: Store) -> None:
@@ -99,10 +101,12 @@ def _record(attempts: Sequence[Attempt], course: Course, store: Store) -> None:
         attempts = [copy for each in attempts for copy in course.settle(each)]
 
 
-def _tell(batch: Batch, judge: Judge, proposer: Proposer) -> None:
+def _tell(batch: Batch, judge: Judge, proposer: Proposer, *, withdrawn: bool) -> None:
     """A batch that has ended, to the judge and to the proposer, which learns nothing of what failed but not
     to ask for it again."""
     if not judge.measured:
+        if withdrawn and not _has_baseline(batch):
+            return  # stopped before its baseline ended: nothing can be compared yet
         _check_baseline(batch)
     changed = judge.add(batch.settled)
     failed = [a.trial.configuration for a in batch.settled if a.failure]
@@ -114,8 +118,12 @@ def _tell(batch: Batch, judge: Judge, proposer: Proposer) -> None:
     )
 
 
+def _has_baseline(batch: Batch) -> bool:
+    return bool(batch.settled) and batch.settled[0].trial.number == 0
+
+
 def _check_baseline(batch: Batch) -> None:
-    if not batch.settled or batch.settled[0].trial.number != 0:
+    if not _has_baseline(batch):
         raise SweepError("the baseline could not be measured: its workers failed; the attempts tell why")
     if batch.settled[0].failure is not None:
         raise SweepError(f"the baseline could not be measured: {batch.settled[0].failure.text}")

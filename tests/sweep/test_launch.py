@@ -1,61 +1,74 @@
 """The loop: one course per study and seed, whatever runs it, stops it or breaks it."""
 
-import io
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 import policies
-from sweep import launch
-from sweep.execute import Executor
+from sweep.backends.evaluator import EvaluationError
 from sweep.execute.in_process import InProcessExecutor
-from sweep.launch import Ending, SweepError, first_trials
-from sweep.progress import Progress
-from sweep.propose.optuna import OptunaProposer
-from sweep.recommend import standing
+from sweep.judge import judge
+from sweep.launch import SweepError
+from sweep.propose import Observation, Proposer
 from sweep.store import StoreError
 from sweep.store.files import FileStore
-from sweep.study import Study
-from sweep.track.nothing import NoTracker
 from sweep.trial import Attempt, Configuration, Measurement
-from tests.sweep.landscape import Row, Shuffled, landscape, study, trial_table
+from tests.sweep.landscape import Row, Shuffled, after, landscape, proposer, study, sweep, trial_table
 
 STUDY = study()
+FIRST = 5  # the baseline, what kernels do, the start of a policy that these leave out
 
 
-def sweep(
-    value: Study,
-    place: Path,
-    executor: Executor | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    store: FileStore | None = None,
-    clock: Callable[[], float] = lambda: 0.0,
-) -> tuple[Ending, list[Attempt]]:
-    store = store or FileStore(place)
-    proposer = OptunaProposer(value.space(), len(value.objectives), value.seed, value.population)
-    progress = Progress(Console(file=io.StringIO()), value.budget.trials, 1)
-    executor = executor or InProcessExecutor(landscape)
-    try:
-        with progress:
-            ending = launch.sweep(
-                value, proposer, executor, store, NoTracker(), progress, stop=stop, clock=clock
-            )
-        return ending, store.attempts()
-    finally:
-        store.close()
+class Table(list[Row]):
+    """Rows whose text is short, as hypothesis shows what it was given."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+def course(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """The trial table of STUDY, undisturbed."""
     ending, attempts = sweep(STUDY, tmp_path_factory.mktemp("course"))
     assert not ending.interrupted
-    return trial_table(attempts)
+    return Table(trial_table(attempts))
+
+
+def test_a_sweep_stopped_before_its_baseline_ended_is_interrupted_and_nothing_else(tmp_path: Path) -> None:
+    ending, attempts = sweep(STUDY, tmp_path, stop=after(0))
+    assert ending.interrupted
+    assert attempts == []
+    ending, attempts = sweep(STUDY, tmp_path, Shuffled(0, 1, lost=frozenset({0})), stop=after(3))
+    assert ending.interrupted
+    assert ending.standing.measured == 0
+    assert ending.standing.recommended is None
+
+
+class Watched(Proposer):
+    """Remembers what it was asked and told."""
+
+    def __init__(self, inner: Proposer) -> None:
+        self._inner = inner
+        self.asked: list[int] = []
+        self.told: list[Configuration] = []
+        self.answers: list[Configuration] = []
+
+    def ask(self, numbers: Sequence[int], pending: Sequence[Configuration] = ()) -> list[Configuration]:
+        self.asked += numbers
+        answers = self._inner.ask(numbers, pending)
+        self.answers += answers
+        return answers
+
+    def observe(self, observations: Sequence[Observation]) -> None:
+        self.told += [each.configuration for each in observations]
+        self._inner.observe(observations)
+
+
+# -- what a sweep does ----------------------------------------------------------------------------
 
 
 def test_a_sweep_runs_its_budget_and_numbers_its_trials(course: list[Row]) -> None:
@@ -65,22 +78,29 @@ def test_a_sweep_runs_its_budget_and_numbers_its_trials(course: list[Row]) -> No
 
 
 def test_baseline_presets_and_defaults_come_first(course: list[Row]) -> None:
-    first = first_trials(STUDY)
-    assert [(trial.origin, trial.configuration) for trial, _, _ in course[: len(first)]] == first
-    assert first[0] == ("baseline", Configuration.of("per_object", policies.policy("per_object").defaults()))
-    origins = " ".join(origin for origin, _ in first)
-    assert all(name in origins or p.policy == "per_object" for name, p in policies.presets().items())
-    measured = {configuration for _, configuration in first}
+    baseline, *others = [trial for trial, _, _ in course[:FIRST]]
+    assert baseline.origin == "baseline"
+    assert baseline.configuration == Configuration.of("per_object", policies.policy("per_object").defaults())
+    measured = {trial.configuration: trial.origin for trial, _, _ in course[:FIRST]}
+    for name, preset in policies.presets().items():
+        complete = policies.policy(preset.policy).validate(dict(preset.params))
+        configuration = Configuration.of(preset.policy, complete)
+        assert name in measured[configuration] or configuration == baseline.configuration
     assert all(STUDY.space().start(policy) in measured for policy in STUDY.policy_names())
+    assert all(trial.origin.startswith(("preset:", "default")) for trial in others)
+    assert all(trial.origin == "sampler" for trial, _, _ in course[FIRST:])
 
 
-@given(seed=st.integers(0, 2**32))
-@settings(max_examples=6)
-def test_the_order_of_endings_and_lost_workers_do_not_change_the_course(
-    tmp_path_factory: pytest.TempPathFactory, course: list[Row], seed: int
-) -> None:
-    _, attempts = sweep(STUDY, tmp_path_factory.mktemp("shuffled"), Shuffled(seed))
-    assert trial_table(attempts) == course
+def test_the_proposer_is_told_all_batches_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    watched = Watched(proposer(STUDY))
+    _, attempts = sweep(STUDY, tmp_path, Shuffled(3), asked=watched)
+    table = trial_table(attempts)
+    size = STUDY.batch_size
+    assert watched.asked == list(range(FIRST, 80))
+    assert len(watched.told) == 80
+    for first in range(0, 80, size):
+        told = watched.told[first : first + size]
+        assert set(told) == {trial.configuration for trial, _, _ in table[first : first + size]}
 
 
 def test_another_seed_is_another_course(tmp_path: Path, course: list[Row]) -> None:
@@ -88,23 +108,92 @@ def test_another_seed_is_another_course(tmp_path: Path, course: list[Row]) -> No
     assert trial_table(attempts) != course
 
 
-@given(stops=st.lists(st.integers(1, 40), min_size=1, max_size=4), seed=st.integers(0, 99))
+def test_equal_configurations_are_measured_once(tmp_path: Path) -> None:
+    """The grid asks for every configuration once; the defaults among them come first all the same."""
+    counted: list[Configuration] = []
+
+    def evaluate(
+        configuration: Configuration, have: Mapping[str, Measurement]
+    ) -> tuple[tuple[str, Measurement], ...]:
+        counted.append(configuration)
+        return landscape(configuration, have)
+
+    small = study(40, policies={"fixed_batch": {"max": [8, 32, 512], "idle_timeout_ms": [0, 10]}})
+    _, attempts = sweep(small, tmp_path, InProcessExecutor(evaluate))
+    assert len(set(counted)) == len(counted)
+    by_key = {a.trial.configuration: a.measurements for a in attempts}
+    assert all(by_key[a.trial.configuration] == a.measurements for a in attempts)
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "random", "grid"])
+def test_a_space_that_is_used_up_ends_the_study(tmp_path: Path, sampler: str) -> None:
+    small = study(
+        1000,
+        sampler=sampler,
+        policies={"per_object": None, "fixed_batch": {"max": {"min": 1, "max": 30}, "idle_timeout_ms": 0}},
+    )
+    ending, attempts = sweep(small, tmp_path, Shuffled(1))
+    assert not ending.interrupted
+    measured = [a.trial.configuration for a in attempts if a.settles]
+    inside = [each for each in measured if each in small.space()]
+    assert len(inside) == len(set(inside)) == small.space().size() == 32
+    again, repeated = sweep(small, tmp_path)
+    assert repeated == attempts
+    assert again.standing == ending.standing
+
+
+def test_the_ending_is_what_the_store_says(tmp_path: Path) -> None:
+    for combine in ("mean", "worst", "regret"):
+        value = study(combine=combine, constraints=["retained_bytes.mean <= 30 kB"])
+        ending, attempts = sweep(value, tmp_path / combine)
+        random.Random(0).shuffle(attempts)
+        said = judge(attempts, value.objectives, value.combine, value.bounds(), value.space())
+        assert said == ending.standing
+        assert 0 < said.feasible < said.measured
+
+
+# -- whatever disturbs it ---------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 2**32), workers=st.integers(1, 40))
 @settings(max_examples=8)
+def test_workers_their_number_and_their_losses_do_not_change_the_course(
+    tmp_path_factory: pytest.TempPathFactory, course: list[Row], seed: int, workers: int
+) -> None:
+    _, attempts = sweep(STUDY, tmp_path_factory.mktemp("shuffled"), Shuffled(seed, workers))
+    assert trial_table(attempts) == course
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid", "tpe"])
+@pytest.mark.parametrize("combine", ["worst", "regret"])
+def test_every_sampler_and_every_judgement_has_one_course(tmp_path: Path, sampler: str, combine: str) -> None:
+    fixed = {"max": [1, 2, 4, 8, 16, 32, 64, 128], "idle_timeout_ms": [0, 1, 10, 100, 1000]}
+    value = study(60, sampler=sampler, combine=combine, policies={"fixed_batch": fixed, "sheaf": None})
+    if sampler == "grid":
+        value = study(60, sampler=sampler, combine=combine, policies={"fixed_batch": fixed})
+    _, attempts = sweep(value, tmp_path / "whole")
+    sweep(value, tmp_path / "parts", Shuffled(1, 7), stop=after(30))
+    _, resumed = sweep(value, tmp_path / "parts", Shuffled(2, 3))
+    assert trial_table(resumed) == trial_table(attempts)
+
+
+@given(
+    runs=st.lists(st.tuples(st.integers(1, 60), st.integers(1, 20)), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=12)
 def test_a_sweep_that_was_stopped_goes_on_as_if_it_had_not_been(
-    tmp_path_factory: pytest.TempPathFactory, course: list[Row], stops: list[int], seed: int
+    tmp_path_factory: pytest.TempPathFactory, course: list[Row], runs: list[tuple[int, int]], seed: int
 ) -> None:
     place = tmp_path_factory.mktemp("stopped")
     finished = 0
-    for polls in stops:
-        left = iter(range(polls))
-        ending, attempts = sweep(
-            STUDY, place, Shuffled(seed), stop=lambda left=left: next(left, None) is None
-        )
+    for polls, workers in runs:
+        ending, attempts = sweep(STUDY, place, Shuffled(seed, workers), stop=after(polls))
         table = trial_table(attempts)
-        assert all(row in course for row in table)
+        assert all(row == course[row[0].number] for row in table)
         assert len(table) >= finished
         finished = len(table)
-        assert ending.interrupted == (finished < 80)
+        assert ending.interrupted or finished == 80
     _, attempts = sweep(STUDY, place, Shuffled(seed + 1))
     assert trial_table(attempts) == course
 
@@ -117,6 +206,8 @@ class Dying(FileStore):
         self._left, self._kept = left, kept
 
     def append(self, attempts: Sequence[Attempt]) -> None:
+        if not attempts:
+            return
         self._left -= 1
         if self._left >= 0 or self._kept:
             super().append(attempts)
@@ -124,15 +215,17 @@ class Dying(FileStore):
             raise SystemExit(9)
 
 
-@given(deaths=st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=1, max_size=3))
-@settings(max_examples=8)
+@given(
+    deaths=st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.integers(1, 20)), min_size=1, max_size=3)
+)
+@settings(max_examples=12)
 def test_a_driver_that_died_at_any_append_is_resumed_exactly(
-    tmp_path_factory: pytest.TempPathFactory, course: list[Row], deaths: list[tuple[int, bool]]
+    tmp_path_factory: pytest.TempPathFactory, course: list[Row], deaths: list[tuple[int, bool, int]]
 ) -> None:
     place = tmp_path_factory.mktemp("died")
-    for left, kept in deaths:
+    for left, kept, workers in deaths:
         try:
-            sweep(STUDY, place, Shuffled(left), store=Dying(place, left, kept))
+            sweep(STUDY, place, Shuffled(left, workers), store=Dying(place, left, kept))
         except SystemExit:
             continue
     _, attempts = sweep(STUDY, place)
@@ -141,32 +234,93 @@ def test_a_driver_that_died_at_any_append_is_resumed_exactly(
     assert len(set(keys)) == len(keys)
 
 
-@pytest.mark.parametrize("lost", [frozenset({3}), frozenset({25, 26, 79})])
-def test_a_trial_that_no_worker_survived_is_left_out_and_stays_out(
-    tmp_path: Path, lost: frozenset[int]
+@given(
+    budgets=st.lists(st.integers(1, 79), min_size=1, max_size=3),
+    seed=st.integers(0, 99),
+    polls=st.integers(1, 60),
+)
+@settings(max_examples=10)
+def test_a_larger_budget_goes_on_from_where_the_smaller_one_ended(
+    tmp_path_factory: pytest.TempPathFactory,
+    course: list[Row],
+    budgets: list[int],
+    seed: int,
+    polls: int,
 ) -> None:
-    """Given up in one generation, it must not come back and change the later ones on resuming."""
-    _, attempts = sweep(study(64), tmp_path / "whole", Shuffled(1, lost))
-    whole = trial_table(attempts)
-    assert {trial.number for trial, _, _ in whole} == set(range(64)) - lost
-    stops = iter(range(70))
-    sweep(study(64), tmp_path / "parts", Shuffled(1, lost), stop=lambda: next(stops, None) is None)
-    _, attempts = sweep(study(64), tmp_path / "parts", Shuffled(2, lost))
-    assert trial_table(attempts) == whole
-    _, attempts = sweep(study(64), tmp_path / "parts", InProcessExecutor(landscape))
-    assert trial_table(attempts)[:48] == whole[:48]
-
-
-def test_a_larger_budget_goes_on_from_where_the_smaller_one_ended(tmp_path: Path, course: list[Row]) -> None:
-    _, attempts = sweep(study(41), tmp_path)
-    assert trial_table(attempts) == course[:41]
-    _, attempts = sweep(STUDY, tmp_path)
+    place = tmp_path_factory.mktemp("raised")
+    for budget in sorted(budgets):
+        _, attempts = sweep(study(budget), place, Shuffled(seed))
+        assert trial_table(attempts) == course[:budget]
+    sweep(STUDY, place, Shuffled(seed), stop=after(polls))
+    _, attempts = sweep(STUDY, place)
     assert trial_table(attempts) == course
 
 
-def test_a_budget_smaller_than_the_first_trials_still_has_the_baseline(tmp_path: Path) -> None:
-    ending, attempts = sweep(study(2), tmp_path)
-    assert len(attempts) == 2
+@given(polls=st.integers(1, 80), raised=st.integers(81, 120))
+@settings(max_examples=6)
+def test_a_sweep_that_was_stopped_may_have_its_budget_raised(
+    tmp_path_factory: pytest.TempPathFactory, course: list[Row], polls: int, raised: int
+) -> None:
+    place = tmp_path_factory.mktemp("stopped-and-raised")
+    sweep(STUDY, place, Shuffled(polls), stop=after(polls))
+    _, attempts = sweep(study(raised), place)
+    assert len(attempts) >= raised
+    assert trial_table(attempts)[:80] == course
+
+
+def test_what_the_store_has_is_not_asked_for_again(tmp_path: Path) -> None:
+    sweep(STUDY, tmp_path)
+    watched = Watched(proposer(STUDY))
+    ending, _ = sweep(STUDY, tmp_path, Shuffled(0), asked=watched)
+    assert watched.asked == []
+    assert len(watched.told) == 80
+    assert ending.trials == 80
+    _, attempts = sweep(study(112), tmp_path, asked=watched)
+    assert watched.asked == list(range(80, 112))
+    assert len(attempts) == 112
+
+
+# -- what no worker survives ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [frozenset({3}), frozenset({25, 26, 79}), frozenset(range(16, 48))])
+def test_a_trial_that_no_worker_survived_is_left_out_and_stays_out(
+    tmp_path: Path, lost: frozenset[int]
+) -> None:
+    """Given up in one batch, it must not come back and change the later ones on resuming."""
+    ending, attempts = sweep(study(64), tmp_path / "whole", Shuffled(1, lost=lost))
+    assert not ending.interrupted
+    whole = trial_table(attempts)
+    assert {trial.number for trial, _, _ in whole} == set(range(64)) - lost
+    assert ending.standing.measured + len(ending.standing.failed) == len(whole)
+    sweep(study(64), tmp_path / "parts", Shuffled(1, lost=lost), stop=after(90))
+    _, attempts = sweep(study(64), tmp_path / "parts", Shuffled(2, lost=lost))
+    assert trial_table(attempts) == whole
+
+
+def test_what_was_given_up_is_not_proposed_again(tmp_path: Path) -> None:
+    watched = Watched(proposer(STUDY))
+    sweep(STUDY, tmp_path, Shuffled(1, lost=frozenset(range(20, 40))), asked=watched)
+    assert len(set(watched.answers)) == len(watched.answers)
+    assert len(watched.told) == 80
+
+
+def test_what_was_given_up_at_the_end_may_be_measured_by_another_run(
+    tmp_path: Path, course: list[Row]
+) -> None:
+    _, attempts = sweep(STUDY, tmp_path, Shuffled(1, lost=frozenset({70, 79})))
+    assert {trial.number for trial, _, _ in trial_table(attempts)} == set(range(80)) - {70, 79}
+    _, attempts = sweep(STUDY, tmp_path, Shuffled(2))
+    assert trial_table(attempts) == course
+
+
+# -- how it ends --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [1, 2, FIRST, FIRST + 1])
+def test_a_budget_smaller_than_the_first_trials_still_has_the_baseline(tmp_path: Path, budget: int) -> None:
+    ending, attempts = sweep(study(budget), tmp_path)
+    assert len(attempts) == budget
     assert ending.standing.points[0].trial.origin == "baseline"
     assert ending.standing.points[0].ratios == (1.0, 1.0)
 
@@ -178,40 +332,24 @@ def test_wall_time_ends_a_sweep_without_calling_it_interrupted(tmp_path: Path, c
     assert 0 < len(attempts) < 80
     assert not ending.interrupted
     assert trial_table(attempts) == course[: len(attempts)]
+    _, attempts = sweep(STUDY, tmp_path)
+    assert trial_table(attempts) == course
 
 
-def test_a_store_of_another_course_is_refused(tmp_path: Path) -> None:
-    sweep(STUDY, tmp_path)
-    with pytest.raises(StoreError, match="was made with other settings"):
-        sweep(study(seed=2), tmp_path)
-
-
-def test_equal_configurations_are_measured_once(tmp_path: Path) -> None:
-    counted: list[Configuration] = []
-
-    def evaluate(configuration: Configuration) -> tuple[tuple[str, Measurement], ...]:
-        counted.append(configuration)
-        return landscape(configuration)
-
-    tiny = study(40, policies=["per_object"])
-    _, attempts = sweep(tiny, tmp_path, InProcessExecutor(evaluate))
-    assert len(attempts) == 40
-    assert len(set(counted)) == len(counted)
-    by_key = {a.trial.configuration: a.measurements for a in attempts}
-    assert all(by_key[a.trial.configuration] == a.measurements for a in attempts)
+def test_a_store_of_another_course_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    _, before = sweep(study(70), tmp_path)
+    with pytest.raises(StoreError, match=r"trial \d+ is '.*' in the store, but this study proposes"):
+        sweep(study(90, seed=2), tmp_path)
+    assert FileStore(tmp_path, read_only=True).attempts() == before
 
 
 def test_without_a_baseline_there_is_no_sweep(tmp_path: Path) -> None:
-    from sweep.backends.evaluator import EvaluationError
-
-    def evaluate(configuration: Configuration) -> tuple[tuple[str, Measurement], ...]:
+    def evaluate(
+        configuration: Configuration, have: Mapping[str, Measurement]
+    ) -> tuple[tuple[str, Measurement], ...]:
         raise EvaluationError("the clock ran out")
 
     with pytest.raises(SweepError, match="baseline could not be measured: the clock ran out"):
-        sweep(STUDY, tmp_path, InProcessExecutor(evaluate))
-
-
-def test_the_ending_is_what_the_store_says(tmp_path: Path) -> None:
-    ending, attempts = sweep(STUDY, tmp_path)
-    random.Random(0).shuffle(attempts)
-    assert standing(attempts, STUDY.objectives, STUDY.space()) == ending.standing
+        sweep(STUDY, tmp_path / "fails", InProcessExecutor(evaluate))
+    with pytest.raises(SweepError, match="baseline could not be measured: its workers failed"):
+        sweep(STUDY, tmp_path / "lost", Shuffled(0, lost=frozenset({0})))
