@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pyarrow as pa
+
 from sweep.backends.evaluator import EvaluationError, Scenario, SimulatorEvaluator
-from sweep.backends.simulator import SimulationResult, simulate
+from sweep.backends.simulator import simulate
 from sweep.judge import Point, Standing, judge, regret
 from sweep.study import Study
 from sweep.trial import Attempt, Configuration, Measurement, Trial
@@ -37,10 +39,11 @@ class Bench:
         fresh = {c.key(): self._judged(c, each) for c, each in measured.items()}
         return [fresh.get(c.key()) or self._known[c.key()] for c in configurations]
 
-    def series(self, configuration: Configuration, scenarios: Sequence[Scenario]) -> list[SimulationResult]:
-        """The course of one simulated trial in each of these scenarios. Raises SimulationError, PolicyError."""
+    def series(self, configuration: Configuration, scenarios: Sequence[Scenario]) -> list[pa.Table]:
+        """Samples over time of one simulated trial in each of these scenarios (see SimulationResult). Raises
+        SimulationError and policies.PolicyError."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(lambda s: _course(s, configuration), scenarios))
+            return list(pool.map(lambda s: _samples(s, configuration), scenarios))
 
     def _judged(self, configuration: Configuration, measured: Sequence[Measurement | str]) -> Point | str:
         complete: list[tuple[str, Measurement]] = []
@@ -75,8 +78,8 @@ def _measure(scenario: Scenario, configuration: Configuration) -> Measurement | 
     return measurement
 
 
-def _course(scenario: Scenario, configuration: Configuration) -> SimulationResult:
-    return simulate(
+def _samples(scenario: Scenario, configuration: Configuration) -> pa.Table:
+    result = simulate(
         scenario.replay,
         scenario.machine,
         configuration.policy,
@@ -84,3 +87,5 @@ def _course(scenario: Scenario, configuration: Configuration) -> SimulationResul
         scenario.seed,
         series_interval_ns=max(scenario.replay.duration_ns // SERIES_POINTS, 1000),
     )
+    assert result.samples is not None
+    return result.samples

@@ -27,13 +27,20 @@ _GROUPS: Final[Mapping[str, str]] = {
     "lock_waits": "lock waits",
     "violations": "violations",
 }
-_LEAVES: Final[Mapping[str, str]] = {"p50": "median", "policy_memory": "the policy's own"}
+_LEAVES: Final[Mapping[str, str]] = {
+    "p50": "median",
+    "max": "longest",
+    "postponed": "postponed part of",
+    "waiting": "waiting part of",
+    "ready": "ready part of",
+    "policy_memory": "policy's own part of",
+}
 
 
 def metric_name(name: str) -> str:
-    """`exit_latency_ns.p99` -> `exit latency, p99`."""
+    """`exit_latency_ns.p99` -> `p99 exit latency`."""
     group, _, leaf = name.partition(".")
-    return f"{_GROUPS[group]}, {_LEAVES.get(leaf, leaf)}" if leaf else _GROUPS[group]
+    return f"{_LEAVES.get(leaf, leaf)} {_GROUPS[group]}" if leaf else _GROUPS[group]
 
 
 def metric_value(name: str, value: float) -> str:
@@ -45,9 +52,12 @@ def metric_value(name: str, value: float) -> str:
 
 
 def ratio(number: float) -> str:
-    """A ratio to the baseline, three digits: 0.732 -> `0.732x`; 37.21 -> `37.2x`."""
+    """A ratio to the baseline, three digits: 0.732 -> `0.732x`; 37.21 -> `37.2x`; what would read 0.000 and is
+    more -> `<0.001x`."""
     if not math.isfinite(number):
         return "-"
+    if 0 < number < 0.0005:
+        return "<0.001x"
     if number >= 100:
         return f"{number:,.0f}x"
     return f"{number:.3f}x" if number < 10 else f"{number:.1f}x"

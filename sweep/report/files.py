@@ -1,0 +1,63 @@
+"""The files of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweep.backends.evaluator import Scenario
+from sweep.judge import Standing
+from sweep.report import page, plots, recommendation, tables
+from sweep.report.bench import Bench
+from sweep.report.evidence import Evidence
+from sweep.report.facts import gather
+from sweep.study import Study
+
+
+def write(
+    study: Study,
+    scenarios: Sequence[Scenario],
+    standing: Standing,
+    course: Sequence[tuple[int, float]],
+    evidence: Evidence,
+    directory: Path,
+) -> list[Path]:
+    """See sweep.report.write."""
+    directory.mkdir(parents=True, exist_ok=True)
+    bench = Bench(study, scenarios, standing)
+    facts = gather(study, scenarios, standing, course, evidence, bench)
+    written = [directory / "report.html", directory / "report.md"]
+    written[0].write_text(page.html(facts, _courses(study, scenarios, standing, bench)), encoding="utf-8")
+    written[1].write_text(page.markdown(facts), encoding="utf-8")
+    recommended = recommendation.recommendation(study, scenarios, standing)
+    if recommended is not None:
+        written.append(directory / "recommended.yaml")
+        recommendation.write(recommended, written[-1])
+    if standing.front:
+        front = [directory / f"front.{suffix}" for suffix in ("parquet", "html", "png")]
+        pq.write_table(tables.points_table(standing.front, standing.objectives), front[0])
+        plots.write_html(standing, front[1], study.name)
+        plots.write_png(standing, front[2], study.name)
+        written += front
+    return written
+
+
+def _courses(
+    study: Study, scenarios: Sequence[Scenario], standing: Standing, bench: Bench
+) -> list[list[tuple[str, pa.Table]]]:
+    """Of the recommendation and the baseline, in each scenario; repeats, with further seeds, look alike and
+    are left out."""
+    best, baseline = standing.recommended, standing.baseline
+    if best is None or baseline is None:
+        return []
+    shown = scenarios[:: study.repeats]
+    ours = bench.series(best.trial.configuration, shown)
+    theirs = bench.series(baseline.trial.configuration, shown)
+    courses: list[list[tuple[str, pa.Table]]] = [[] for _ in scenarios]
+    courses[:: study.repeats] = [
+        [("recommended", a), ("baseline", b)] for a, b in zip(ours, theirs, strict=True)
+    ]
+    return courses

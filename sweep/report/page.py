@@ -1,0 +1,127 @@
+"""Facts as a page (HTML) and as text (Markdown), by one template each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+import policies
+from sweep import units
+from sweep.backends.simulator import build_id
+from sweep.judge import REFERENCE, Point
+from sweep.report import charts, summary, svg, tables, words
+from sweep.report.facts import Facts
+from sweep.trial import METRICS
+
+MAX_FRONT_ROWS: Final = 25
+"""Of a front's table; front.parquet has all."""
+
+
+def html(facts: Facts, courses: Sequence[Sequence[tuple[str, pa.Table]]]) -> str:
+    """One self-contained page: nothing is loaded. courses: of places in their order, see charts.retained."""
+    return (
+        _environment(autoescape=True)
+        .get_template("report.html.j2")
+        .render(_context(facts), **_charts(facts, courses))
+    )
+
+
+def markdown(facts: Facts) -> str:
+    """The same facts as tables of text."""
+    text = _environment(autoescape=False).get_template("report.md.j2").render(_context(facts))
+    return text.strip() + "\n"
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    made = Environment(
+        loader=PackageLoader("sweep.report"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "metric": words.metric_name,
+        "change": summary.change,
+        "code": _code,
+        "cell": _cell,
+        "bar": svg.bar,
+        "unit": lambda name: METRICS[name].unit or "count",
+        "help": lambda name: METRICS[name].help,
+    }
+    made.tests |= {"point": lambda value: isinstance(value, Point)}
+    return made
+
+
+def _context(facts: Facts) -> dict[str, Any]:
+    standing = facts.standing
+
+    def value(number: float) -> str:
+        return words.value(number, standing.combine)
+
+    def ratio(number: float | None) -> str:
+        return "–" if number is None else words.ratio(number)
+
+    def amount(name: str, measurement: Any) -> str:
+        return words.metric_value(name, measurement.get(name))
+
+    def quotient(name: str, mine: Any, other: Any) -> float | None:
+        """A metric of one measurement to another's; None where that is 0."""
+        divisor = other.get(name)
+        return mine.get(name) / divisor if divisor else None
+
+    return {
+        "facts": facts,
+        "study": facts.study,
+        "standing": standing,
+        "best": standing.recommended,
+        "sentences": summary.sentences(facts),
+        "values_are": words.values_are(standing),
+        "over": words.over_scenarios(standing),
+        "reference": REFERENCE[standing.combine],
+        "rows": tables.rows(standing),
+        "max_rows": MAX_FRONT_ROWS,
+        "label": lambda point: tables.label(point, standing),
+        "value": value,
+        "gain": lambda number: f"{-number:+.3f}" if number else "0",
+        "ratio": ratio,
+        "amount": amount,
+        "quotient": quotient,
+        "time": units.format_time,
+        "metrics": tuple(METRICS),
+        "policies": policies.catalogue(),
+        "presets": policies.presets(),
+        "bounds": [str(bound) for bound in facts.study.bounds()],
+        "build_id": build_id(),
+    }
+
+
+def _charts(facts: Facts, courses: Sequence[Sequence[tuple[str, pa.Table]]]) -> dict[str, Any]:
+    measured = bool(facts.standing.points)
+    return {
+        "fronts": charts.fronts(facts) if measured else [],
+        "place_fronts": [charts.place_front(facts, place) for place in facts.places] if measured else [],
+        "course": charts.course(facts) if facts.course else None,
+        "retained": [
+            charts.retained(place, each) for place, each in zip(facts.places, courses, strict=False) if each
+        ],
+        "states": charts.STATES,
+    }
+
+
+def _code(text: str) -> Markup:
+    """`x` in a text becomes <code>x</code>."""
+    parts = str(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
+
+
+def _cell(text: object) -> str:
+    """Of a Markdown table."""
+    return " ".join(str(text).split()).replace("|", "\\|")

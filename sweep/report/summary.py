@@ -1,0 +1,165 @@
+"""The recommendation in three sentences: what to set, what it gains and against what, what it costs and rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sweep.report import words
+from sweep.report.facts import Compared, Facts, Place
+from sweep.trial import Configuration
+
+_SAME = 0.0005
+"""A change below this share is none."""
+_WORTH_SAYING = 1.10
+"""Of a metric that is no objective, from which ratio to the baseline on it is called a price."""
+
+
+def sentences(facts: Facts) -> tuple[str, str, str]:
+    """Three, whatever happened."""
+    if facts.standing.baseline is None:
+        return (
+            "Nothing can be recommended yet: the baseline, to which everything is compared, was not measured.",
+            f"{_trials(facts)}.",
+            f"Go on with `python -m sweep resume {facts.study.name}`; figures will be simulated.",
+        )
+    if facts.standing.recommended is None:
+        return _nothing(facts)
+    return _what(facts), _gain(facts), _price(facts)
+
+
+def configuration(value: Configuration) -> str:
+    """`direct_exit` with bulk_size=49."""
+    params = str(value).removeprefix(value.policy).strip()
+    return f"`{value.policy}`" + (f" with {params}" if params else " (it has no parameters)")
+
+
+def change(ratio: float | None) -> str:
+    """A ratio in words: `27 % less`, `as much`, `3.4 times`; two digits, no more than are worth reading."""
+    if ratio is None:
+        return "incomparable (it has none)"
+    if abs(ratio - 1) < _SAME:
+        return "as much"
+    if ratio >= 2:
+        return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+    percent = 100 * abs(ratio - 1)
+    text = f"{percent:.1f}" if percent < 9.95 or (ratio < 1 and percent > 99) else f"{percent:.0f}"
+    if text == "100.0":
+        text = "almost 100"
+    return f"{text} % {'less' if ratio < 1 else 'more'}"
+
+
+def listed(items: Iterable[str]) -> str:
+    """`a, b and c`."""
+    items = list(items)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def _what(facts: Facts) -> str:
+    best = facts.standing.recommended
+    assert best is not None
+    machines = listed(profile.machine.name for profile in facts.profiles)
+    workloads = [use.label for use in facts.study.workloads]
+    on = listed(workloads) if len(workloads) <= 3 else f"{len(workloads)} workloads"
+    base = " (the baseline itself)" if best.trial.origin == "baseline" else ""
+    return f"Use {configuration(best.trial.configuration)}{base} for {on} on {machines}."
+
+
+def _gain(facts: Facts) -> str:
+    objectives = facts.overall[: len(facts.standing.objectives)]
+    said = listed(f"{change(c.times_baseline)} {words.metric_name(c.metric)}" for c in objectives)
+    how = {"mean": "mean", "worst": "in the worst", "regret": "mean"}[facts.standing.combine]
+    number = words.nr_scenarios(facts.standing)
+    of = "in the one scenario" if number == 1 else f"{how} of {number} scenarios"
+    text = f"Against the baseline, one `call_rcu()` per object, that is {said} ({of})"
+    if facts.standing.combine == "regret":
+        best = facts.standing.recommended
+        assert best is not None
+        behind = listed(f"{value:.3f}" for value in best.values)
+        text += f", never more than {behind} baselines behind a scenario's best"
+    for place, kernel in enumerate(facts.kernels):
+        against = listed(_against(c, place) for c in objectives)
+        text += f"; against {kernel.name} (`{kernel.point.trial.configuration}`) it is {against}"
+    return text + "."
+
+
+def _against(compared: Compared, place: int) -> str:
+    ratio, name = compared.times_kernels[place], words.metric_name(compared.metric)
+    kernel = compared.kernels[place]
+    if ratio is None or (kernel is not None and kernel < _SAME and ratio > 2):
+        # Of next to nothing, no multiple says anything: both in baselines.
+        mine = words.ratio(compared.times_baseline or 0.0)
+        return f"{mine} the baseline's {name} instead of {words.ratio(kernel or 0.0)}"
+    return f"{change(ratio)} {name}"
+
+
+def _price(facts: Facts) -> str:
+    objectives = facts.standing.objectives
+    dear = [c for c in facts.overall if c.metric in objectives and (c.times_baseline or 0) > 1 + _SAME]
+    others = [
+        c for c in facts.overall if c.metric not in objectives and (c.times_baseline or 0) > _WORTH_SAYING
+    ]
+    dear += sorted(others, key=lambda c: -(c.times_baseline or 0))[:1]
+    if dear:
+        price = listed(
+            f"{words.ratio(c.times_baseline or 0)} the baseline's {words.metric_name(c.metric)}" for c in dear
+        )
+        text = f"The price is {price}" + _worst_place(facts.places, objectives)
+    else:
+        text = "No metric shown here gets worse than the baseline's by more than 10 %" + _worst_place(
+            facts.places, objectives
+        )
+    return f"{text}; {rests_on(facts)}."
+
+
+def _worst_place(places: Sequence[Place], objectives: Sequence[str]) -> str:
+    """Where an objective comes out worst, if it is worse than the baseline there and there are several."""
+    if len(places) < 2:
+        return ""
+    ratio, place, metric = max(
+        (ratio, place.scenario.name, name)
+        for place in places
+        for name, ratio in zip(objectives, place.ratios, strict=True)
+    )
+    if ratio <= 1 + _SAME:
+        return ""
+    return f" (worst: {words.ratio(ratio)} for {words.metric_name(metric)} in {place})"
+
+
+def rests_on(facts: Facts) -> str:
+    """That figures are simulated, and on what they rest."""
+    costs = [f"{p.guessed_costs} of {p.unit_costs} unit costs of {p.machine.name}" for p in facts.profiles]
+    guessed = listed(costs) if len(costs) <= 2 else _most_guessed(facts)
+    readers = listed(sorted({f"`{s.replay.readers.kind}`" for s in facts.scenarios}))
+    text = f"all figures are simulated, {guessed} are guesses, and readers are taken to be {readers}"
+    best = facts.standing.recommended
+    kernels = [k for k in facts.kernels if best and k.point.trial.configuration == best.trial.configuration]
+    if kernels and kernels[0].caveat:
+        text += f" ({kernels[0].caveat})"
+    return text
+
+
+def _most_guessed(facts: Facts) -> str:
+    fewest, most = (f(p.guessed_costs for p in facts.profiles) for f in (min, max))
+    span = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    return f"{span} of {facts.profiles[0].unit_costs} unit costs of each machine"
+
+
+def _nothing(facts: Facts) -> tuple[str, str, str]:
+    number = facts.standing.measured
+    reasons = sorted({(r.constraint, r.configurations) for r in facts.rejected}, key=lambda r: (-r[1], r[0]))
+    broken = listed(dict.fromkeys(f"`{constraint}`" for constraint, _ in reasons))
+    return (
+        f"Nothing is recommended: none of the {number} measured configurations that the study may choose keeps "
+        "all constraints.",
+        f"What they break is {broken}." if broken else f"{_trials(facts)}.",
+        f"Loosen a constraint, widen the policies or their ranges, or go on with a larger budget; "
+        f"{rests_on(facts)}.",
+    )
+
+
+def _trials(facts: Facts) -> str:
+    standing, study = facts.standing, facts.study
+    return (
+        f"{standing.measured} of {study.budget.trials} trials were measured and {len(standing.failed)} failed by "
+        "themselves"
+    )
