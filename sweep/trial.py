@@ -18,12 +18,16 @@ ParamValue: TypeAlias = int | bool | str
 """A policy's parameter: PARAM_INT, PARAM_BOOL or the word of a PARAM_CHOICE."""
 
 
+_KEY_TEXT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A policy with a value for each of its parameters, in order of their names."""
 
     policy: str
     params: tuple[tuple[str, ParamValue], ...] = ()
+    _key: str | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, policy: str, params: Mapping[str, ParamValue] = MappingProxyType({})) -> Self:
@@ -36,8 +40,11 @@ class Configuration:
 
     def key(self) -> str:
         """16 hexadecimal digits that name this configuration on every machine and for ever."""
-        text = json.dumps([self.policy, self.params], separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        if self._key is None:
+            text = _KEY_TEXT.encode([self.policy, self.params])
+            object.__setattr__(self, "_key", hashlib.sha256(text.encode()).hexdigest()[:16])
+            assert self._key is not None
+        return self._key
 
     def __str__(self) -> str:
         return " ".join([self.policy, *(f"{name}={_word(value)}" for name, value in self.params)])

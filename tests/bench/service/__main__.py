@@ -66,11 +66,7 @@ def _show(results: list[loop.Result]) -> None:
 
 
 def _compare(results: list[loop.Result], trials: int, workers: int, place: Path) -> None:
-    executor = RayExecutor(NoOp(), workers=workers)  # starts Ray as for ours
-    try:
-        rate = tune.run(trials, workers, place)
-    finally:
-        executor.close()
+    rate = tune.run(trials, workers, place)
     console.print(
         f"Ray Tune with OptunaSearch (NSGA-II, reused actors): {rate:.1f} trials/s over {trials} trials"
     )
