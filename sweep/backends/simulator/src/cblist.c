@@ -6,44 +6,7 @@
  * period they wait for, so at most two future grace periods stand in a CPU's list. NEXT has
  * no number until it is accelerated.
  */
-#include "sim.h"
-
-void segment_add(struct cb_segment *seg, struct plat_rcu_head *head, s64 objects)
-{
-	head->next = NULL;
-	if (seg->tail)
-		seg->tail->next = head;
-	else
-		seg->head = head;
-	seg->tail = head;
-	seg->nr++;
-	seg->objects += objects;
-}
-
-void segment_splice(struct cb_segment *to, struct cb_segment *from)
-{
-	if (!from->nr)
-		return;
-	if (to->tail)
-		to->tail->next = from->head;
-	else
-		to->head = from->head;
-	to->tail = from->tail;
-	to->nr += from->nr;
-	to->objects += from->objects;
-	*from = (struct cb_segment){ 0 };
-}
-
-struct plat_rcu_head *segment_pop(struct cb_segment *seg)
-{
-	struct plat_rcu_head *head = seg->head;
-
-	seg->head = head->next;
-	if (!seg->head)
-		seg->tail = NULL;
-	seg->nr--;
-	return head;
-}
+#include "cblist.h"
 
 /* rcu_segcblist_advance(): what waited for a grace period that has ended is done. */
 void cblist_advance(struct cblist *l, u64 completed)

@@ -4,7 +4,8 @@
  * gp_constant_ns after it was posted, and is invoked by a thread of the posting CPU that
  * disturbs no task (it runs on a shadow of that CPU), one callback after another.
  */
-#include "sim.h"
+#include "account.h"
+#include "cblist.h"
 
 #include <string.h>
 

@@ -176,7 +176,8 @@ int32_t sim_nr_policies(void);
 const char *sim_policy_name(int32_t policy);
 
 /* 0, or an error with its text in `message` (at most message_bytes, with the final 0).
- * Thread-safe; holds no state between calls. Pair with sim_result_free(). */
+ * Thread-safe; keeps nothing between calls but memory for the next one. Pair with
+ * sim_result_free(). */
 int32_t sim_run(const struct sim_machine *machine, const struct sim_workload *workload,
 		const struct sim_request *request, struct sim_result *result, char *message,
 		int32_t message_bytes);

@@ -7,7 +7,7 @@
  * began is left. Busy CPUs report from their tick; idle ones are found by the
  * force-quiescent-state (fqs) scan. A flood of callbacks brings the scan forward.
  */
-#include "sim.h"
+#include "account.h"
 
 /* A timer armed at t for `jiffies` fires at a tick, never early: __mod_timer() rounds up
  * (calc_index(), kernel/time/timer.c@6.12), so it takes between jiffies and jiffies + 1. */

@@ -7,97 +7,7 @@
  * virtual time: changes that lie behind the horizon wait in their context's queue until it has
  * passed them.
  */
-#include "sim.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* ---- exact percentiles ---- */
-
-static u32 bucket_of(s64 value)
-{
-	u32 log2;
-
-	if (value < 16)
-		return (u32)max_s64(value, 0);
-	log2 = 63 - (u32)__builtin_clzll((u64)value);
-	return (log2 - 3) * 16 + (u32)((value >> (log2 - 4)) & 15);
-}
-
-void values_add(sim *s, struct values *v, s64 value)
-{
-	if (unlikely(v->nr == v->room))
-		v->at = sim_grow(s, v->at, &v->room, v->nr + 1, sizeof(s64));
-	v->at[v->nr++] = value;
-	v->hist[bucket_of(value)]++;
-	v->sum += value;
-	v->max = max_s64(v->max, value);
-}
-
-/* The value of that rank, 0 the smallest. Three-way quickselect: many values are equal. */
-static s64 select_rank(s64 *v, s64 nr, s64 rank)
-{
-	for (;;) {
-		s64 a = v[0], b = v[nr / 2], c = v[nr - 1];
-		s64 pivot = max_s64(min_s64(a, b), min_s64(max_s64(a, b), c)); /* the median */
-		s64 less = 0, next = 0, greater = nr;
-
-		while (next < greater) {
-			s64 value = v[next];
-
-			if (value < pivot) {
-				v[next++] = v[less];
-				v[less++] = value;
-			} else if (value > pivot) {
-				v[next] = v[--greater];
-				v[greater] = value;
-			} else {
-				next++;
-			}
-		}
-		if (rank < less) {
-			nr = less;
-		} else if (rank < greater) {
-			return pivot;
-		} else {
-			v += greater;
-			nr -= greater;
-			rank -= greater;
-		}
-	}
-}
-
-/* Nearest rank: the smallest value that at least percent % of the values do not exceed.
- * The histogram says in which bucket it lies; only that bucket is searched. */
-static s64 percentile(sim *s, struct values *v, s64 percent)
-{
-	s64 rank = (v->nr * percent + 99) / 100, below = 0, nr = 0, found;
-	s64 *same;
-	u32 b;
-
-	for (b = 0; below + v->hist[b] < rank; b++)
-		below += v->hist[b];
-	same = sim_zalloc(s, v->hist[b] * sizeof(s64));
-	for (s64 i = 0; i < v->nr; i++)
-		if (bucket_of(v->at[i]) == b)
-			same[nr++] = v->at[i];
-	found = select_rank(same, nr, rank - below - 1);
-	free(same);
-	return found;
-}
-
-static struct sim_distribution describe(sim *s, struct values *v)
-{
-	struct sim_distribution d = { .count = v->nr };
-
-	if (!v->nr)
-		return d;
-	d.mean_ns = (double)v->sum / (double)v->nr / PS_PER_NS;
-	d.p50_ns = (double)percentile(s, v, 50) / PS_PER_NS;
-	d.p99_ns = (double)percentile(s, v, 99) / PS_PER_NS;
-	d.max_ns = (double)v->max / PS_PER_NS;
-	return d;
-}
+#include "account.h"
 
 /* ---- changes in the order of virtual time ---- */
 
@@ -147,14 +57,7 @@ static struct pending_queue *earliest_queue(sim *s, struct pending **limit)
 	return best;
 }
 
-static void age_commit(sim *s, s64 age)
-{
-	s->objects_freed++;
-	s->age_sum_ps += age;
-	values_add(s, &s->dead_age, age);
-}
-
-void metrics_flush(sim *s, s64 upto)
+void metrics_flush_pending(sim *s, s64 upto)
 {
 	while (s->nr_pending) {
 		struct pending *limit, *p;
@@ -165,27 +68,12 @@ void metrics_flush(sim *s, s64 upto)
 		for (p = first_of(q); p && p->t <= upto && (!limit || !sooner(limit, p)); p = first_of(q)) {
 			metrics_commit(s, (enum account)p->account, p->n);
 			if (p->age >= 0)
-				age_commit(s, p->age);
+				values_add(s, &s->dead_age, p->age);
 			q->first++;
 			s->nr_pending--;
 		}
 		if (!p)
 			q->first = q->end = 0;
-	}
-}
-
-/* An object goes back to the allocator at t. */
-void metrics_free(sim *s, enum account account, s64 t, s64 age)
-{
-	s->frees_executed++;
-	s->integral[account] += t;
-	if (s->phase != PHASE_MEASURE)
-		return;
-	if (likely(t <= s->horizon && !s->nr_pending)) {
-		metrics_commit(s, account, -1);
-		age_commit(s, age);
-	} else {
-		metrics_pending(s, t, account, -1, age);
 	}
 }
 
@@ -268,7 +156,7 @@ static void censor_dead_objects(sim *s)
 		for (u32 j = 0; j < s->slabs[i].virgin; j++) {
 			struct object *o = &s->objects[(size_t)i * per + j];
 
-			if (o->state == OBJECT_DEAD)
+			if (o->is_dead)
 				s->age_sum_ps += max_s64(s->end_ps - o->unlink_ps, 0);
 		}
 }
@@ -280,16 +168,18 @@ void metrics_finish(sim *s)
 
 	cut_at_end(s);
 	censor_dead_objects(s);
+	for (s64 i = 0; i < s->dead_age.nr; i++)
+		s->age_sum_ps += s->dead_age.at[i];
 	for (int a = 0; a < NR_ACCOUNTS; a++)
 		if (s->count[a] < 0)
 			sim_fail(s, "policy '%s' miscounts its objects: %lld in state %d at the end",
 				 s->policy->name, (long long)s->count[a], a);
 	r->duration_ns = s->end_ps / PS_PER_NS;
-	r->exit_latency = describe(s, &s->exit_latency);
-	r->munmap_latency = describe(s, &s->munmap_latency);
-	r->dead_age = describe(s, &s->dead_age);
+	r->exit_latency = values_describe(&s->exit_latency);
+	r->munmap_latency = values_describe(&s->munmap_latency);
+	r->dead_age = values_describe(&s->dead_age);
 	{
-		struct sim_distribution per = describe(s, &s->exit_per_object);
+		struct sim_distribution per = values_describe(&s->exit_per_object);
 
 		r->exit_ns_per_object_mean = per.mean_ns;
 		r->exit_ns_per_object_p50 = per.p50_ns;
@@ -310,8 +200,8 @@ void metrics_finish(sim *s)
 	r->cpu_ns_per_object = r->cpu_freeing_ns_per_object + r->cpu_callback_ns_per_object;
 	r->max_stall_ns = (double)s->max_stall_ps / PS_PER_NS;
 	r->objects_unlinked = s->objects_unlinked;
-	r->objects_freed = s->objects_freed;
-	r->objects_retained_at_end = s->objects_unlinked - s->objects_freed;
+	r->objects_freed = s->dead_age.nr;
+	r->objects_retained_at_end = s->objects_unlinked - s->dead_age.nr;
 	r->dead_age_sum_ns = (double)s->age_sum_ps / PS_PER_NS;
 	r->samples = s->samples;
 	r->nr_samples = s->nr_samples;

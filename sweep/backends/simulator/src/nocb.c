@@ -6,7 +6,9 @@
  * lazy) onto the bypass list. One rcuog kthread per group of CPUs flushes old bypass lists
  * and waits for grace periods, one rcuop kthread per CPU invokes callbacks, without a limit.
  */
-#include "sim.h"
+#include "account.h"
+#include "cblist.h"
+#include "lock.h"
 
 static struct nocb_group *group_of(sim *s, struct cpu *c)
 {

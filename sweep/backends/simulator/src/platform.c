@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* platform.c - policies/policy.h as the simulator provides it: every call charges its cost. */
-#include "sim.h"
+#include "account.h"
+#include "lock.h"
 
 #include <stdlib.h>
 
@@ -152,12 +153,12 @@ void plat_gp_wait(struct policy_run *s, u64 gp)
 /* ---- the allocator ---- */
 
 /* The oracle: each object once, and not while a reader could hold it. */
-static void check_free(sim *s, struct dead_object *dead)
+static inline void check_free(sim *s, struct dead_object *dead)
 {
 	struct object *o = (struct object *)dead;
 	bool waited;
 
-	if (o->state != OBJECT_DEAD)
+	if (!o->is_dead)
 		sim_fail(s, "policy '%s' frees an object that is not dead (freed twice?)", s->policy->name);
 	if (s->policy->flags & POLICY_TYPESAFE)
 		return; /* readers revalidate; whole slabs wait for a grace period */

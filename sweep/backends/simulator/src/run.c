@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c - one trial: set up, the main loop, the drain, the result. */
-#include "sim.h"
+#include "account.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ void cpu_changed(sim *s, struct cpu *c)
 {
 	s32 i = s->tree_size + (s32)(c - s->cpus);
 
-	s->keys[i] = cpu_next_time(s, c);
+	s->keys[i] = cpu_next_time(c);
 	if (c != s->cpu && s->keys[i] < s->horizon)
 		s->horizon = s->keys[i];
 	for (i /= 2; i; i /= 2)
@@ -75,60 +75,6 @@ static s32 earliest_cpu(sim *s, s64 *others)
 
 /* ---- setting up ---- */
 
-static s32 row_cpu(sim *s, s64 row)
-{
-	return s->w.cpu[row];
-}
-
-static void check_workload(sim *s)
-{
-	const struct sim_workload *w = &s->w;
-
-	for (s64 i = 0; i < w->nr_rows; i++) {
-		if (w->cpu[i] < 0 || w->cpu[i] >= s->m.nr_cpus)
-			sim_fail(s, "row %lld of the workload runs on CPU %d; the machine has %d",
-				 (long long)i, w->cpu[i], s->m.nr_cpus);
-		if (w->n[i] < 0 || w->t_ns[i] < 0 || w->t_ns[i] > w->duration_ns ||
-		    (i && w->t_ns[i] < w->t_ns[i - 1]))
-			sim_fail(s,
-				 "row %lld of the workload: times must not fall, and counts not be negative",
-				 (long long)i);
-		if (w->kind[i] != ROW_FAULTS && (w->mm[i] < 0 || w->mm[i] >= w->nr_mms))
-			sim_fail(s, "row %lld of the workload names address space %d of %d", (long long)i,
-				 w->mm[i], w->nr_mms);
-	}
-}
-
-/* Each CPU's rows, and its fault rows, as slices of one array; each row's place in its mm. */
-static void deal_rows(sim *s)
-{
-	s64 *at = sim_zalloc(s, (size_t)(2 * s->m.nr_cpus + 1) * sizeof(s64));
-	u32 *seen = sim_zalloc(s, (size_t)s->w.nr_mms * sizeof(u32));
-
-	s->row_index = sim_zalloc(s, (size_t)s->w.nr_rows * sizeof(u32));
-	s->row_ordinal = sim_zalloc(s, (size_t)s->w.nr_rows * sizeof(u32));
-	for (s64 i = 0; i < s->w.nr_rows; i++)
-		at[2 * row_cpu(s, i) + (s->w.kind[i] == ROW_FAULTS) + 1]++;
-	for (s32 i = 1; i <= 2 * s->m.nr_cpus; i++)
-		at[i] += at[i - 1];
-	for (s32 i = 0; i < s->m.nr_cpus; i++) {
-		struct cpu *c = &s->cpus[i];
-
-		c->rows = s->row_index + at[2 * i];
-		c->nr_rows = (u32)(at[2 * i + 1] - at[2 * i]);
-		c->fault_rows = s->row_index + at[2 * i + 1];
-		c->nr_fault_rows = (u32)(at[2 * i + 2] - at[2 * i + 1]);
-		s->rows_left += c->nr_rows;
-	}
-	for (s64 i = 0; i < s->w.nr_rows; i++) {
-		s->row_index[at[2 * row_cpu(s, i) + (s->w.kind[i] == ROW_FAULTS)]++] = (u32)i;
-		if (s->w.kind[i] != ROW_FAULTS)
-			s->row_ordinal[i] = seen[s->w.mm[i]]++;
-	}
-	free(at);
-	free(seen);
-}
-
 static void setup_cpus(sim *s)
 {
 	s32 groups = (s->m.nr_cpus + s->m.nocb_gp_stride - 1) / s->m.nocb_gp_stride;
@@ -141,6 +87,8 @@ static void setup_cpus(sim *s)
 		struct cpu *c = &s->cpus[i];
 
 		c->id = i % s->m.nr_cpus;
+		c->row = NO_ROW;
+		c->row_ready = TIME_MAX;
 		c->blimit = s->m.blimit;
 		c->cb_asleep = true;
 		c->nobypass_last_jiffy = c->gp_adv_jiffy = -1;
@@ -182,16 +130,37 @@ static void setup_policy(sim *s)
 	s->now = 0;
 }
 
+static struct values values_room(sim *s, s64 room)
+{
+	return (struct values){ .at = arena_take(s, (size_t)room * sizeof(s64)), .room = room };
+}
+
+/* The slabs come last: how many there will be shows only in the end. */
+static void setup_arena(sim *s)
+{
+	size_t links = (size_t)s->w.nr_rows * sizeof(struct row_link);
+	size_t values = (size_t)(s->nr_births + s->nr_munmaps + 2 * s->nr_exits) * sizeof(s64);
+
+	arena_open(s, links + values + slab_room_bytes(s));
+	s->row_links = arena_take(s, links);
+	s->dead_age = values_room(s, s->nr_births);
+	s->munmap_latency = values_room(s, s->nr_munmaps);
+	s->exit_latency = values_room(s, s->nr_exits);
+	s->exit_per_object = values_room(s, s->nr_exits);
+	slab_setup(s);
+	arena_commit(s, s->objects);
+}
+
 static void setup(sim *s)
 {
 	if (s->m.nr_cpus < 1 || s->m.nocb_gp_stride < 1 || s->m.jiffy_ns < 1 || s->m.objects_per_slab < 1)
 		sim_fail(s, "the machine needs at least one CPU, a jiffy and an object per slab");
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
 	setup_cpus(s);
-	check_workload(s);
-	deal_rows(s);
 	s->mms = sim_zalloc(s, (size_t)s->w.nr_mms * sizeof(*s->mms));
-	slab_setup(s);
+	rows_check(s);
+	setup_arena(s);
+	rows_deal(s);
 	readers_setup(s);
 	reclaim_setup(s);
 	setup_policy(s);
@@ -343,7 +312,7 @@ static void free_calls(struct task_call *call)
 
 static void teardown(sim *s)
 {
-	slab_teardown(s);
+	arena_close(s);
 	for (s32 i = 0; s->cpu_state && i < s->m.nr_cpus; i++)
 		free(s->cpu_state[i]);
 	for (s32 i = 0; s->mms && i < s->w.nr_mms; i++)
@@ -360,6 +329,7 @@ static void teardown(sim *s)
 		free(s->cpus[i].call);
 		free_calls(s->cpus[i].resumed);
 		free(s->cpus[i].posted);
+		free(s->cpus[i].fault_rows);
 	}
 	free_calls(s->asleep);
 	free_calls(s->call_pool);
@@ -371,18 +341,13 @@ static void teardown(sim *s)
 	free(s->cpus);
 	free(s->groups);
 	free(s->keys);
-	free(s->row_index);
-	free(s->row_ordinal);
+	free(s->row_ends);
 	free(s->events);
 	free(s->preempted);
 	free(s->active_readers);
 	for (s32 i = 0; s->pending && i <= s->nr_contexts; i++)
 		free(s->pending[i].at);
 	free(s->pending);
-	free(s->exit_latency.at);
-	free(s->exit_per_object.at);
-	free(s->munmap_latency.at);
-	free(s->dead_age.at);
 	free(s->samples);
 	free(s->calls);
 	free(s);

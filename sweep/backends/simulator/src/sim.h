@@ -1,376 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * sim.h - the state of one simulated trial, shared by the simulator's files.
- *
- * How time works. Every CPU has a local time. The main loop (run.c) always runs the
- * context with the smallest time: an event, or a CPU, which then runs on until its local time
- * reaches `horizon`, the time of the next context. While something runs, `now` is its local
- * time and every plat_*() call adds its cost to it. A step (one object, one callback) is
- * never interrupted, so contexts overlap by one step at most; what depends on exact order
- * (peaks, series, percentiles of ages) goes through metrics.c, which puts it in order.
- */
+/* sim.h - what each of the simulator's files does for the others. */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
-#include "../../../../policies/policy.h"
-#include "engine.h"
-
-#include <setjmp.h>
-
-typedef int32_t s32;
-typedef __int128 s128;
-#define TIME_MAX INT64_MAX
-#define PS_PER_NS 1000
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-
-static inline s64 max_s64(s64 a, s64 b)
-{
-	return a > b ? a : b;
-}
-
-static inline s64 min_s64(s64 a, s64 b)
-{
-	return a < b ? a : b;
-}
-
-/* Kinds of rows, as struct sim_workload numbers them. */
-enum row_kind { ROW_CALL, ROW_EXIT, ROW_FAULTS, ROW_ALLOC };
-
-/* ---- objects and slabs (slab.c) ---- */
-
-enum object_state { OBJECT_FREE, OBJECT_LIVE, OBJECT_DEAD };
-
-struct object {
-	struct dead_object dead; /* what the policy sees; ->next also links live and free objects */
-	s64 unlink_ps;
-	u32 slab;
-	uint16_t state;
-	uint16_t from_exit;
-};
-
-enum slab_place { SLAB_NONE, SLAB_ACTIVE, SLAB_CPU_PARTIAL, SLAB_NODE_PARTIAL, SLAB_FULL, SLAB_DISCARDED };
-
-struct slab {
-	struct object *free; /* free objects that were in use before */
-	u32 virgin;	     /* objects from here on were never in use */
-	u32 in_use;	     /* live or dead */
-	u32 live;
-	u32 next, prev; /* in a partial list, or the list of unused slab numbers */
-	uint16_t place;
-	uint16_t touched_by; /* the CPU that wrote to it last */
-	bool was_used;	     /* has held an object since its pages were allocated */
-};
-
-#define NO_SLAB UINT32_MAX
-
-struct slab_cpu {
-	u32 active;
-	u32 partial; /* list head */
-	u32 nr_partial;
-};
-
-/* ---- a lock, as the interval in which it was last held ---- */
-
-struct sim_lock {
-	s64 from_ps, until_ps;
-	s32 last_cpu; /* + 1; 0: nobody yet, so that zeroed memory is a lock */
-	s32 held;
-};
-
-/* ---- callback lists ---- */
-
-struct cb_segment {
-	struct plat_rcu_head *head, *tail;
-	s64 nr;	     /* callbacks */
-	s64 objects; /* that ride on them */
-};
-
-enum { CB_DONE, CB_WAIT, CB_NEXT_READY, CB_NEXT, CB_NR_SEGMENTS };
-
-struct cblist { /* struct rcu_segcblist */
-	struct cb_segment seg[CB_NR_SEGMENTS];
-	u64 gp[CB_NR_SEGMENTS];
-	s64 len;       /* of all segments, and of the bypass list */
-	s64 newest_ps; /* when the last one was posted */
-};
-
-/* ---- kernel threads ---- */
-
-enum kthread_kind {
-	KTHREAD_RCUOG,
-	KTHREAD_RCUOP,
-	KTHREAD_KSOFTIRQD,
-	KTHREAD_KWORKER,
-	KTHREAD_KSWAPD,
-	KTHREAD_CONSTANT
-};
-
-struct kthread {
-	enum kthread_kind kind;
-	s32 index;  /* which CPU or group it serves */
-	s32 home;   /* the CPU it ran on last */
-	bool awake; /* woken or running */
-	bool again; /* woken while awake */
-	struct kthread *next;
-};
-
-struct sim_work {  /* inside plat_work.opaque */
-	u64 armed; /* number of the pending expiry, 0: idle */
-	struct plat_work *next;
-	u64 queued;
-};
-
-struct posted { /* a callback under constant grace periods */
-	s64 ready;
-	struct plat_rcu_head *head;
-	s64 objects;
-};
-
-/* ---- one CPU ---- */
-
-struct task_call {
-	struct policy_call call;
-	struct mm *mm;
-	s64 start_ps;
-	s32 n, left;
-	s32 cpu;
-	u64 wait_cookie; /* asleep in plat_gp_wait() */
-	s64 resume_ps;
-	bool call_ended; /* call_end() has run; only the wait is left */
-	struct task_call *next;
-};
-
-enum nocb_defer { DEFER_NOT, DEFER_BYPASS, DEFER_LAZY, DEFER_WAKE, DEFER_FORCE };
-
-struct cpu {
-	s64 now;
-	s32 id; /* the machine's CPU (a shadow CPU has its owner's) */
-	/* rows of the workload */
-	const u32 *rows, *fault_rows;
-	u32 nr_rows, next_row, nr_fault_rows, fault_at;
-	s64 busy_until; /* user mode after a call, ps */
-	/* what is running */
-	struct task_call *call;	   /* in progress, not asleep */
-	struct task_call *resumed; /* woken up again, in order */
-	bool blocked;		   /* its next row waits for an earlier row of that address space */
-	struct kthread *rq_head, *rq_tail;
-	bool kthread_turn;
-	s64 slice_end;
-	bool softirq_pending;
-	/* RCU */
-	bool gp_noticed, qs_needed, qs_passed, urgent;
-	bool was_idle;
-	u64 gp_seen; /* number of the last grace period whose end this CPU has noticed */
-	bool tick_armed;
-	struct cblist cblist;
-	s64 blimit, qlen_last_fqs_check;
-	s64 fqs_snap;
-	/* offloading */
-	struct sim_lock nocb_lock, bypass_lock;
-	struct cb_segment bypass;
-	s64 lazy_len;
-	s64 bypass_first_jiffy, nobypass_last_jiffy, nobypass_count, gp_adv_jiffy;
-	bool cb_asleep;
-	struct cb_segment invoking; /* extracted by rcuop, or the constant-period callbacks */
-	struct posted *posted;
-	s64 posted_first, posted_end, posted_room;
-	struct kthread rcuop, ksoftirqd, kworker, constant;
-	struct plat_work *work_head, *work_tail;
-	/* allocator */
-	struct slab_cpu slab;
-};
-
-struct nocb_group {
-	struct kthread rcuog;
-	bool gp_sleep; /* asleep for want of callbacks or of a grace period */
-	bool waits_for_gp;
-	u64 wait_gp;
-	s32 defer;
-	u64 timer; /* generation of the armed timer, 0: none */
-	u64 generation;
-};
-
-struct mm {
-	struct object *head, *tail; /* live objects, oldest first */
-	s32 live;
-	bool started;
-	void *state;   /* the policy's */
-	u32 rows_done; /* an address space's rows run in their order, whatever their CPUs */
-	s64 last_end_ps;
-};
-
-/* In front of what plat_alloc() returns, so that a run that fails leaks nothing. */
-struct policy_block {
-	struct policy_block *next, **link;
-};
-
-/* ---- events ---- */
-
-enum event_kind {
-	EVENT_GP_INIT,
-	EVENT_GP_END,
-	EVENT_FQS,
-	EVENT_TICK,
-	EVENT_WAKE,
-	EVENT_NOCB_TIMER,
-	EVENT_WORK,
-	EVENT_PREEMPTED_READER,
-	EVENT_PREEMPTED_READER_ENDS,
-	EVENT_PRESSURE,
-	EVENT_SAMPLE,
-	EVENT_CONSTANT_READY,
-	EVENT_CONSTANT_GP,
-};
-
-struct event {
-	s64 t;
-	u64 order;
-	enum event_kind kind;
-	u32 index;
-	void *ptr;
-	u64 arg;
-};
-
-/* ---- metrics ---- */
-
-enum account {
-	ACCOUNT_POSTPONED,
-	ACCOUNT_WAITING,
-	ACCOUNT_READY,
-	ACCOUNT_OVERHEAD,
-	ACCOUNT_PINNED,
-	NR_ACCOUNTS
-};
-
-struct pending { /* a change that lies behind the horizon */
-	s64 t;
-	s64 age; /* -1: not a free */
-	s32 n;
-	s32 account;
-};
-
-struct pending_queue { /* one for each context, and one for the events */
-	struct pending *at;
-	s64 first, end, room;
-};
-
-#define HIST_BUCKETS (64 * 16)
-struct values { /* of which exact percentiles are taken */
-	s64 *at;
-	s64 nr, room;
-	s128 sum;
-	s64 max;
-	u32 hist[HIST_BUCKETS];
-};
-
-/* ---- readers ---- */
-
-struct preempted_reader {
-	s64 start, end;
-};
-
-/* ---- the whole ---- */
-
-enum run_phase { PHASE_MEASURE, PHASE_DRAIN };
-
-struct policy_run {
-	struct sim_machine m;
-	struct sim_workload w;
-	struct sim_request req;
-	const struct policy *policy;
-	void *state, **cpu_state;
-	struct policy_block *blocks; /* plat_alloc() less plat_release() */
-
-	s64 now; /* local time of what runs */
-	s64 horizon;
-	struct cpu *cpu;  /* where it runs */
-	u64 sleep_cookie; /* set by plat_gp_wait() */
-	s32 locks_held;
-	enum run_phase phase;
-	s64 jiffy_ps;
-	s64 end_ps; /* of the measured span, once known */
-
-	struct cpu *cpus;
-	s32 nr_contexts; /* CPUs, and their shadows */
-	s64 *keys;	 /* tournament tree over the contexts' next times */
-	s32 tree_size;
-	s32 calls_active;
-	s64 rows_left;
-	u32 *row_index, *row_ordinal;
-	s32 nr_blocked;
-	struct task_call *call_pool;
-	s64 last_call_end;
-
-	struct event *events;
-	s32 nr_events, room_events;
-	u64 event_order;
-
-	struct mm *mms;
-	void **mm_state_pool;
-	s32 nr_mm_pool, room_mm_pool;
-
-	/* grace periods (gp.c) */
-	struct {
-		bool active, starting, ending, cbovld;
-		u64 completed, requested;
-		s64 init_ps; /* when the next one begins, if starting */
-		s64 start_ps, last_completed_start_ps;
-		s64 start_jiffy;
-		s32 cpus_left, blockers;
-		u64 fqs_generation;
-		s64 nr_fqs;
-		s64 waiting_on[8];
-	} gp;
-	struct nocb_group *groups;
-	s32 nr_groups;
-	struct task_call *asleep;
-
-	/* slab.c */
-	struct object *objects;
-	size_t objects_reserved, objects_usable;
-	struct slab *slabs;
-	u32 nr_slabs, room_slabs, unused_slabs;
-	u32 node_partial_head, node_partial_tail, nr_node_partial;
-	struct sim_lock list_lock;
-
-	/* readers.c */
-	struct preempted_reader *preempted;
-	s64 nr_preempted;
-	s64 *active_readers; /* start times */
-	s32 nr_active_readers;
-	s64 oldest_active_reader;
-	s64 max_section_ps;
-
-	/* reclaim.c */
-	struct kthread kswapd;
-	const struct plat_shrinker *shrinker;
-	s64 deferred_policy, deferred_lazy;
-	s32 kswapd_priority; /* -1: asleep */
-	s32 pass_priority;
-
-	/* metrics.c */
-	s64 count[NR_ACCOUNTS];
-	s128 integral[NR_ACCOUNTS];
-	s64 retained_peak, pinned_peak;
-	struct pending_queue *pending, *pending_of; /* of the context that runs */
-	s64 nr_pending;
-	struct values exit_latency, exit_per_object, munmap_latency, dead_age;
-	s128 cpu_freeing_ps, cpu_callback_ps;
-	s64 max_stall_ps;
-	s128 age_sum_ps;
-	s64 objects_freed, objects_unlinked, frees_executed;
-	struct sim_sample *samples;
-	s64 nr_samples, room_samples;
-	struct sim_call_record *calls;
-	s64 nr_calls, room_calls;
-	struct sim_result r;
-
-	jmp_buf fail;
-	char *message;
-	int message_bytes;
-};
-
-typedef struct policy_run sim;
+#include "state.h"
 
 extern const struct policy *const all_policies[];
 extern const unsigned nr_all_policies;
@@ -381,16 +13,32 @@ void *sim_grow(sim *s, void *array, s64 *room, s64 need, size_t element);
 void *sim_zalloc(sim *s, size_t bytes);
 void cpu_changed(sim *s, struct cpu *c); /* its next time may be another one now */
 
+/* arena.c */
+void arena_open(sim *s, size_t bytes);
+void *arena_take(sim *s, size_t bytes);
+void arena_commit(sim *s, const void *end);
+void arena_close(sim *s);
+
 /* events.c */
 void event_add(sim *s, s64 t, enum event_kind kind, u32 index, void *ptr, u64 arg);
 struct event event_pop(sim *s);
 
+/* rows.c */
+void rows_check(sim *s);
+void rows_deal(sim *s);
+void row_look(sim *s, struct cpu *c);
+void row_done(sim *s, struct mm *mm, s64 t);
+
+/* calls.c */
+void row_start(sim *s, struct cpu *c);
+void call_step(sim *s, struct cpu *c);
+void task_wake_sleepers(sim *s, s64 t);
+
 /* cpu.c */
 void cpu_run(sim *s, struct cpu *c);
-s64 cpu_next_time(sim *s, struct cpu *c);
+s64 cpu_next_time(struct cpu *c);
 bool cpu_is_idle(sim *s, struct cpu *c, s64 t);
 bool cpu_in_user(sim *s, struct cpu *c, s64 t);
-void task_wake_sleepers(sim *s, s64 t);
 void cpu_arm_tick(sim *s, struct cpu *c, s64 t);
 void cpu_tick(sim *s, struct cpu *c, s64 t);
 
@@ -402,9 +50,6 @@ void work_expires(sim *s, struct plat_work *work, u64 armed, struct cpu *c, s64 
 bool kworker_step(sim *s, struct cpu *c);
 
 /* cblist.c */
-void segment_add(struct cb_segment *seg, struct plat_rcu_head *head, s64 objects);
-void segment_splice(struct cb_segment *to, struct cb_segment *from);
-struct plat_rcu_head *segment_pop(struct cb_segment *seg);
 void cblist_advance(struct cblist *l, u64 completed);
 bool cblist_pending(const struct cblist *l);  /* any that wait for a grace period */
 bool cblist_untagged(const struct cblist *l); /* any in NEXT */
@@ -452,14 +97,10 @@ void constant_ready(sim *s, struct cpu *c, s64 t);
 void constant_gp_ends(sim *s, s64 t, s64 objects);
 bool constant_step(sim *s, struct cpu *c);
 
-/* lock.c */
-void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps);
-void sim_lock_drop(sim *s, struct sim_lock *lock);
-
 /* slab.c */
+size_t slab_room_bytes(sim *s);
 void slab_setup(sim *s);
-void slab_teardown(sim *s);
-struct object *slab_alloc(sim *s, struct cpu *c);
+void slab_alloc(sim *s, struct cpu *c, struct mm *mm, s32 nr);
 void slab_unlink(sim *s, struct object *o);
 void slab_free_object(sim *s, struct object *o);
 u32 slab_free_detached(sim *s, struct dead_object **objects, u32 nr);
@@ -477,35 +118,12 @@ bool kswapd_step(sim *s);
 
 /* metrics.c */
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age);
-void metrics_flush(sim *s, s64 upto);
-void metrics_free(sim *s, enum account account, s64 t, s64 age);
+void metrics_flush_pending(sim *s, s64 upto);
 void metrics_sample(sim *s, s64 t);
 void metrics_call(sim *s, const struct task_call *call, s64 end);
 void metrics_finish(sim *s);
-void values_add(sim *s, struct values *v, s64 value);
 
-static inline void metrics_commit(sim *s, enum account account, s64 n)
-{
-	s->count[account] += n;
-	if (account == ACCOUNT_PINNED) {
-		s->pinned_peak = max_s64(s->pinned_peak, s->count[ACCOUNT_PINNED]);
-	} else {
-		s64 objects =
-			s->count[ACCOUNT_POSTPONED] + s->count[ACCOUNT_WAITING] + s->count[ACCOUNT_READY];
-
-		s->retained_peak =
-			max_s64(s->retained_peak, objects * s->m.object_bytes + s->count[ACCOUNT_OVERHEAD]);
-	}
-}
-
-/* n more (or fewer) of `account` from t on. */
-static inline void account(sim *s, enum account account, s64 t, s64 n)
-{
-	s->integral[account] -= (s128)n * t;
-	if (likely(t <= s->horizon && !s->nr_pending))
-		metrics_commit(s, account, n);
-	else
-		metrics_pending(s, t, account, n, -1);
-}
+/* values.c */
+struct sim_distribution values_describe(struct values *v);
 
 #endif

@@ -6,37 +6,24 @@
  * Slabs are numbered, and object i of slab k has place k * objects_per_slab + i in one
  * reserved range of addresses: address order is allocation order, the same on every machine.
  */
-#include "sim.h"
+#include "account.h"
+#include "lock.h"
 
-#include <stdlib.h>
-#include <sys/mman.h>
+/* At worst every object that is born gets a slab of its own. */
+size_t slab_room_bytes(sim *s)
+{
+	size_t slabs = (size_t)s->m.nr_cpus + 64 + (size_t)s->nr_births;
 
-#define COMMIT_STEP ((size_t)4 << 20)
+	return slabs * (size_t)s->m.objects_per_slab * sizeof(struct object);
+}
 
 void slab_setup(sim *s)
 {
-	size_t slabs = (size_t)s->m.nr_cpus + 64;
-
-	for (s64 i = 0; i < s->w.nr_rows; i++)
-		if (s->w.kind[i] == ROW_ALLOC)
-			slabs += (size_t)max_s64(s->w.n[i], 0); /* at worst one slab per object */
-	s->objects_reserved = slabs * (size_t)s->m.objects_per_slab * sizeof(struct object);
-	s->objects = mmap(NULL, s->objects_reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			  -1, 0);
-	if (s->objects == MAP_FAILED) {
-		s->objects = NULL;
-		sim_fail(s, "cannot reserve %zu bytes of addresses for the objects", s->objects_reserved);
-	}
+	s->objects = arena_take(s, slab_room_bytes(s));
 	s->unused_slabs = NO_SLAB;
 	s->node_partial_head = s->node_partial_tail = NO_SLAB;
 	for (s32 i = 0; i < s->nr_contexts; i++)
 		s->cpus[i].slab = (struct slab_cpu){ NO_SLAB, NO_SLAB, 0 };
-}
-
-void slab_teardown(sim *s)
-{
-	if (s->objects)
-		munmap(s->objects, s->objects_reserved);
 }
 
 static u32 slab_new(sim *s)
@@ -48,21 +35,11 @@ static u32 slab_new(sim *s)
 		s->unused_slabs = s->slabs[number].next;
 	} else {
 		s64 room = s->room_slabs;
-		size_t need;
 
 		number = s->nr_slabs++;
 		s->slabs = sim_grow(s, s->slabs, &room, s->nr_slabs, sizeof(*s->slabs));
 		s->room_slabs = (u32)room;
-		need = (size_t)s->nr_slabs * (size_t)s->m.objects_per_slab * sizeof(struct object);
-		if (need > s->objects_usable) {
-			size_t usable = (need + COMMIT_STEP - 1) / COMMIT_STEP * COMMIT_STEP;
-
-			if (usable > s->objects_reserved)
-				usable = s->objects_reserved;
-			if (mprotect(s->objects, usable, PROT_READ | PROT_WRITE))
-				sim_fail(s, "out of memory: %zu bytes for the objects", usable);
-			s->objects_usable = usable;
-		}
+		arena_commit(s, &s->objects[(size_t)s->nr_slabs * (size_t)s->m.objects_per_slab]);
 	}
 	s->slabs[number] = (struct slab){ .next = NO_SLAB, .prev = NO_SLAB };
 	return number;
@@ -165,35 +142,86 @@ static u32 next_active(sim *s, struct slab_cpu *sc)
 	return number;
 }
 
-struct object *slab_alloc(sim *s, struct cpu *c)
+/* The CPU's active slab, one with room. */
+static u32 active_slab(sim *s, struct cpu *c)
 {
 	struct slab_cpu *sc = &c->slab;
-	struct slab *slab = NULL;
-	struct object *o;
+	struct slab *slab;
 
-	if (sc->active != NO_SLAB)
-		slab = &s->slabs[sc->active];
-	if (!slab || !has_room(s, slab)) {
-		if (slab)
-			slab->place = SLAB_FULL;
-		sc->active = next_active(s, sc);
-		slab = &s->slabs[sc->active];
-		slab->place = SLAB_ACTIVE;
-		slab->touched_by = (uint16_t)c->id;
+	if (sc->active != NO_SLAB) {
+		if (has_room(s, &s->slabs[sc->active]))
+			return sc->active;
+		s->slabs[sc->active].place = SLAB_FULL;
 	}
-	o = slab->free;
-	if (o)
-		slab->free = (struct object *)o->dead.next;
+	sc->active = next_active(s, sc);
+	slab = &s->slabs[sc->active];
+	slab->place = SLAB_ACTIVE;
+	slab->touched_by = (uint16_t)c->id;
+	return sc->active;
+}
+
+static void append(struct mm *mm, struct object *first, struct object *last)
+{
+	if (mm->tail)
+		mm->tail->dead.next = &first->dead;
 	else
-		o = &s->objects[(size_t)sc->active * (size_t)s->m.objects_per_slab + slab->virgin++];
-	if (!slab->live && slab->was_used)
-		account(s, ACCOUNT_PINNED, s->now, -s->m.slab_bytes);
-	slab->was_used = true;
-	slab->in_use++;
-	slab->live++;
-	o->slab = sc->active;
-	o->state = OBJECT_LIVE;
-	return o;
+		mm->head = first;
+	mm->tail = last;
+	last->dead.next = NULL;
+}
+
+/* Free objects are linked already, in the order in which they are given out. */
+static void take_used(struct slab *slab, struct mm *mm, u32 nr)
+{
+	struct object *first = slab->free, *last = first;
+
+	if (nr == slab->virgin - slab->in_use) {
+		last = slab->free_last;
+		slab->free = NULL;
+	} else {
+		for (u32 i = 1; i < nr; i++)
+			last = (struct object *)last->dead.next;
+		slab->free = (struct object *)last->dead.next;
+	}
+	append(mm, first, last);
+}
+
+static void take_virgin(sim *s, u32 number, struct mm *mm, u32 nr)
+{
+	struct slab *slab = &s->slabs[number];
+	struct object *first = &s->objects[(size_t)number * (size_t)s->m.objects_per_slab + slab->virgin];
+
+	for (u32 i = 0; i < nr; i++) {
+		first[i] = (struct object){ .dead.next = &first[i + 1].dead, .slab = number };
+	}
+	append(mm, first, &first[nr - 1]);
+	slab->virgin += nr;
+}
+
+/* `nr` objects are born into mm: from the active slab, and when that is full from the next one. */
+void slab_alloc(sim *s, struct cpu *c, struct mm *mm, s32 nr)
+{
+	u32 left = (u32)nr;
+
+	while (left) {
+		u32 number = active_slab(s, c);
+		struct slab *slab = &s->slabs[number];
+		u32 room = (u32)s->m.objects_per_slab - slab->in_use, used = slab->virgin - slab->in_use;
+		u32 taken = left < room ? left : room;
+
+		if (!slab->live && slab->was_used)
+			account(s, ACCOUNT_PINNED, s->now, -s->m.slab_bytes);
+		slab->was_used = true;
+		if (used)
+			take_used(slab, mm, taken < used ? taken : used);
+		slab->in_use += taken < used ? taken : used;
+		if (taken > used) {
+			take_virgin(s, number, mm, taken - used);
+			slab->in_use += taken - used;
+		}
+		slab->live += taken;
+		left -= taken;
+	}
 }
 
 void slab_unlink(sim *s, struct object *o)
@@ -223,21 +251,12 @@ static void flush_cpu_partial(sim *s, struct slab_cpu *sc)
 	}
 }
 
-/* __slab_free() of `nr` objects of one slab. */
-static void slab_free_group(sim *s, u32 number, u32 nr)
+/* What was full goes to the CPU's partial list; what is empty on the node's, to the page allocator. */
+static void slab_moves(sim *s, u32 number, bool was_full)
 {
 	struct slab *slab = &s->slabs[number];
 	struct slab_cpu *sc = &s->cpus[s->cpu->id].slab;
-	bool was_full = !has_room(s, slab);
 
-	if (number == sc->active)
-		s->now += s->m.free_fast_ps;
-	else if (slab->touched_by == s->cpu->id)
-		s->now += s->m.free_slow_ps;
-	else
-		s->now += s->m.free_remote_ps;
-	slab->touched_by = (uint16_t)s->cpu->id;
-	slab->in_use -= nr;
 	if (slab->place == SLAB_FULL && was_full) {
 		if (sc->nr_partial >= (u32)s->m.cpu_partial_slabs)
 			flush_cpu_partial(s, sc);
@@ -254,12 +273,32 @@ static void slab_free_group(sim *s, u32 number, u32 nr)
 	}
 }
 
-static void to_free_list(sim *s, struct object *o)
+/* __slab_free() of `nr` objects of one slab. */
+static inline void slab_free_group(sim *s, u32 number, u32 nr)
+{
+	struct slab *slab = &s->slabs[number];
+	bool was_full = !has_room(s, slab);
+
+	if (number == s->cpus[s->cpu->id].slab.active)
+		s->now += s->m.free_fast_ps;
+	else if (slab->touched_by == s->cpu->id)
+		s->now += s->m.free_slow_ps;
+	else
+		s->now += s->m.free_remote_ps;
+	slab->touched_by = (uint16_t)s->cpu->id;
+	slab->in_use -= nr;
+	if (slab->place == SLAB_FULL || slab->place == SLAB_NODE_PARTIAL)
+		slab_moves(s, number, was_full);
+}
+
+static inline void to_free_list(sim *s, struct object *o)
 {
 	struct slab *slab = &s->slabs[o->slab];
 
-	o->state = OBJECT_FREE;
+	o->is_dead = false;
 	o->dead.next = (struct dead_object *)slab->free;
+	if (!slab->free)
+		slab->free_last = o;
 	slab->free = o;
 }
 

@@ -3,7 +3,8 @@
  * softirq.c - callbacks on the CPU that posted them: RCU_SOFTIRQ, rcu_core() and
  * rcu_do_batch() of kernel/rcu/tree.c@6.12, and the restart rule of kernel/softirq.c.
  */
-#include "sim.h"
+#include "account.h"
+#include "cblist.h"
 
 #define MAX_BLIMIT 10000	    /* DEFAULT_MAX_RCU_BLIMIT, kernel/rcu/tree.c */
 #define MAX_SOFTIRQ_RESTART 10	    /* kernel/softirq.c */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* calls.c - the workload's births and calls, as tasks of their CPUs. */
+#include "account.h"
+
+#include <string.h>
+
+static void mm_begin(sim *s, struct mm *mm)
+{
+	if (mm->started)
+		return;
+	mm->started = true;
+	if (s->policy->mm_size) {
+		mm->state = s->nr_mm_pool ? s->mm_state_pool[--s->nr_mm_pool] :
+					    sim_zalloc(s, s->policy->mm_size);
+		memset(mm->state, 0, s->policy->mm_size);
+	}
+	if (s->policy->mm_start)
+		s->policy->mm_start(s, mm->state);
+}
+
+static void mm_end(sim *s, struct mm *mm)
+{
+	s64 room = s->room_mm_pool;
+
+	if (s->policy->mm_stop)
+		s->policy->mm_stop(s, mm->state);
+	mm->started = false;
+	if (!mm->state)
+		return;
+	s->mm_state_pool = sim_grow(s, s->mm_state_pool, &room, s->nr_mm_pool + 1, sizeof(void *));
+	s->room_mm_pool = (s32)room;
+	s->mm_state_pool[s->nr_mm_pool++] = mm->state;
+	mm->state = NULL;
+}
+
+static void call_begin(sim *s, struct cpu *c, u32 row)
+{
+	struct mm *mm = &s->mms[s->w.mm[row]];
+	struct task_call *call = s->call_pool;
+
+	if (s->w.n[row] > mm->live)
+		sim_fail(s, "row %u of the workload frees %d objects, but its address space holds %d", row,
+			 s->w.n[row], mm->live);
+	if (call)
+		s->call_pool = call->next;
+	else
+		call = sim_zalloc(s, sizeof(*call));
+	*call = (struct task_call){
+		.mm = mm, .start_ps = s->now, .n = s->w.n[row], .left = s->w.n[row], .cpu = c->id
+	};
+	call->call.kind = s->w.kind[row] == ROW_EXIT ? CALL_EXIT : CALL_MUNMAP;
+	mm_begin(s, mm);
+	call->call.mm = mm->state;
+	s->calls_active++;
+	c->call = call;
+	if (s->policy->call_begin)
+		s->policy->call_begin(s, &call->call);
+}
+
+static void call_finish(sim *s, struct cpu *c)
+{
+	struct task_call *call = c->call;
+	bool exits = call->call.kind == CALL_EXIT;
+
+	metrics_call(s, call, s->now);
+	c->call = NULL;
+	c->busy_until = s->now + s->jiffy_ps;
+	s->calls_active--;
+	s->last_call_end = max_s64(s->last_call_end, s->now);
+	if (exits) {
+		mm_end(s, call->mm);
+		if (c->gp_noticed && c->qs_needed)
+			c->qs_passed = true; /* the task is gone: a context switch */
+	}
+	row_done(s, call->mm, s->now);
+	row_look(s, c);
+	call->next = s->call_pool;
+	s->call_pool = call;
+}
+
+/* plat_gp_wait() was called: the task gives the CPU away. */
+static void call_sleep(sim *s, struct cpu *c)
+{
+	c->call->wait_cookie = s->sleep_cookie;
+	c->call->next = s->asleep;
+	s->asleep = c->call;
+	c->call = NULL;
+	s->sleep_cookie = 0;
+	s->now += s->m.context_switch_ps;
+	row_look(s, c);
+}
+
+void task_wake_sleepers(sim *s, s64 t)
+{
+	struct task_call **link = &s->asleep;
+
+	while (*link) {
+		struct task_call *call = *link, **end;
+		struct cpu *c = &s->cpus[call->cpu];
+		bool done = s->m.gp_constant ? (s64)call->wait_cookie <= t :
+					       call->wait_cookie <= s->gp.completed;
+
+		if (!done) {
+			link = &call->next;
+			continue;
+		}
+		*link = call->next;
+		call->next = NULL;
+		call->resume_ps = t + s->m.wake_latency_ns * PS_PER_NS + s->m.context_switch_ps;
+		for (end = &c->resumed; *end; end = &(*end)->next)
+			;
+		*end = call;
+		s->r.wakeups++;
+		cpu_changed(s, c);
+	}
+}
+
+/* One object: the loop over remove_vma() that a teardown or munmap call runs. */
+static inline void dispose_one(sim *s, struct task_call *call)
+{
+	struct mm *mm = call->mm;
+	struct object *o = mm->head;
+
+	mm->head = (struct object *)o->dead.next;
+	if (mm->head)
+		__builtin_prefetch(mm->head, 1);
+	else
+		mm->tail = NULL;
+	mm->live--;
+	call->left--;
+	s->now += s->m.unlink_ps;
+	o->unlink_ps = s->now;
+	o->is_dead = true;
+	o->from_exit = call->call.kind == CALL_EXIT;
+	s->objects_unlinked++;
+	s->r.steps++;
+	account(s, ACCOUNT_POSTPONED, s->now, 1);
+	slab_unlink(s, o);
+	s->policy->dispose(s, &call->call, &o->dead);
+}
+
+void call_step(sim *s, struct cpu *c)
+{
+	struct task_call *call = c->call;
+	s64 start = s->now;
+
+	while (call->left) {
+		dispose_one(s, call);
+		if (s->now >= s->horizon || c->softirq_pending || s->sleep_cookie)
+			break;
+	}
+	if (!call->left && !s->sleep_cookie && s->policy->call_end && !call->call_ended) {
+		call->call_ended = true;
+		s->policy->call_end(s, &call->call);
+	}
+	if (s->locks_held)
+		sim_fail(s, "policy '%s' returned with a lock held", s->policy->name);
+	if (s->sleep_cookie)
+		call_sleep(s, c);
+	else if (!call->left)
+		call_finish(s, c);
+	s->cpu_freeing_ps += s->now - start;
+}
+
+/* The CPU's next row, at its time. */
+void row_start(sim *s, struct cpu *c)
+{
+	u32 row = c->row;
+	s64 t = s->w.t_ns[row] * PS_PER_NS;
+
+	if (t > c->now && s->gp.active && !cpu_in_user(s, c, t - 1))
+		c->was_idle = true;
+	s->now = max_s64(c->row_ready, c->now);
+	metrics_flush(s, s->now);
+	c->row = s->row_links[row].next;
+	if (s->w.kind[row] == ROW_ALLOC) {
+		struct mm *mm = &s->mms[s->w.mm[row]];
+
+		mm->live += s->w.n[row];
+		slab_alloc(s, c, mm, s->w.n[row]);
+		row_done(s, mm, mm->last_end_ps);
+		row_look(s, c);
+		return;
+	}
+	call_begin(s, c, row);
+	if (s->gp.active && c->qs_needed)
+		cpu_arm_tick(s, c, s->now);
+}

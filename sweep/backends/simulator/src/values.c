@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* values.c - mean, maximum and exact percentiles of many values. */
+#include "sim.h"
+
+#define SAMPLE 64
+
+/* Moves the values below `pivot` to the front, without a branch that depends on them. */
+static s64 partition(s64 *v, s64 nr, s64 pivot)
+{
+	s64 below = 0;
+
+	for (s64 i = 0; i < nr; i++) {
+		s64 value = v[i];
+
+		v[i] = v[below];
+		v[below] = value;
+		below += value < pivot;
+	}
+	return below;
+}
+
+/*
+ * A value near that rank: between the rank and the middle by so much that the rank lies, most
+ * likely, on the smaller side of it. From a sorted sample at equal distances.
+ */
+static s64 choose_pivot(const s64 *v, s64 nr, s64 rank)
+{
+	s64 sample[SAMPLE], size = min_s64(nr, SAMPLE), at = rank * size / nr;
+
+	for (s64 i = 0; i < size; i++) {
+		s64 value = v[i * nr / size], j = i;
+
+		for (; j > 0 && sample[j - 1] > value; j--)
+			sample[j] = sample[j - 1];
+		sample[j] = value;
+	}
+	at += 2 * at < size ? size / 16 : -(size / 16);
+	return sample[at];
+}
+
+/* The value of that rank, 0 the smallest; it is then in its place, smaller ones before it. */
+static s64 select_rank(s64 *v, s64 nr, s64 rank)
+{
+	for (;;) {
+		s64 pivot = choose_pivot(v, nr, rank), below = partition(v, nr, pivot), equal;
+
+		if (rank < below) {
+			nr = below;
+			continue;
+		}
+		v += below;
+		nr -= below;
+		rank -= below;
+		equal = partition(v, nr, pivot + 1); /* many values may be equal */
+		if (rank < equal)
+			return pivot;
+		v += equal;
+		nr -= equal;
+		rank -= equal;
+	}
+}
+
+/* Nearest rank: the smallest value that at least percent % of the values do not exceed. */
+static s64 nearest_rank(const struct values *v, s64 percent)
+{
+	return (v->nr * percent + 99) / 100 - 1;
+}
+
+/* Reorders the values: half of them lie before p50, and p99 is sought among the others. */
+struct sim_distribution values_describe(struct values *v)
+{
+	struct sim_distribution d = { .count = v->nr };
+	s64 p50 = nearest_rank(v, 50), p99 = nearest_rank(v, 99), largest = INT64_MIN;
+	s128 sum = 0;
+
+	if (!v->nr)
+		return d;
+	for (s64 i = 0; i < v->nr; i++)
+		sum += v->at[i];
+	d.mean_ns = (double)sum / (double)v->nr / PS_PER_NS;
+	d.p50_ns = (double)select_rank(v->at, v->nr, p50) / PS_PER_NS;
+	d.p99_ns = (double)select_rank(v->at + p50, v->nr - p50, p99 - p50) / PS_PER_NS;
+	for (s64 i = p99; i < v->nr; i++)
+		largest = max_s64(largest, v->at[i]);
+	d.max_ns = (double)largest / PS_PER_NS;
+	return d;
+}
