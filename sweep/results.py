@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from sweep import kept as keeping
 from sweep.backends.evaluator import Scenario
 from sweep.commands import print_json
 from sweep.judge import Standing
-from sweep.kept import Kept
-from sweep.report import plots, tables
+from sweep.kept import Kept, course_of
+from sweep.report import Evidence, write
 from sweep.scenarios import scenarios
 from sweep.store import read
 
@@ -28,14 +27,13 @@ def write_results(
     out.mkdir(parents=True, exist_ok=True)
     trials = out / "trials.parquet"
     read.write_trials(kept.directory, trials)
-    written = [trials]
-    if now.front:
-        title = f"{kept.study.name}: {kept.study.description}"
-        pq.write_table(tables.points_table(now.front, now.objectives), out / "front.parquet")
-        plots.write_html(now, out / "front.html", title)
-        plots.write_png(now, out / "front.png", title)
-        written += [out / name for name in ("front.parquet", "front.html", "front.png")]
-    return written
+    course = [(moment.trials, moment.standing.hypervolume) for moment in course_of(kept)]
+    evidence = Evidence(
+        store_digest=hashlib.sha256(trials.read_bytes()).hexdigest()[:16],
+        attempts=len(kept.attempts()),
+        complete=now.measured + len(now.failed) >= kept.study.budget.trials,
+    )
+    return [trials, *write(kept.study, measured_in, now, course, evidence, out)]
 
 
 def write_report(store: Path, name: str, directory: Path | None, form: str) -> int:
