@@ -15,7 +15,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sweep.execute.dispatch import Dispatcher
 from sweep.execute.failure import failure
 from sweep.execute.port import MAX_ATTEMPTS, Evaluate, Executor, ExecutorError, Task
-from sweep.execute.start import start
+from sweep.execute.start import NODE_LOST_S, start
 from sweep.execute.worker import BATCH_LIMIT_S, Installed, worker_class
 from sweep.trial import Attempt, Cause, Failure
 
@@ -27,6 +27,7 @@ _TICK_S: Final = 1.0
 class Patience:
     """How long is waited for parts of a cluster, s, before they are given up."""
 
+    node_s: float = NODE_LOST_S  # a silent node; only where Ray is started here, a cluster has its own
     trial_s: float = 3600.0  # one trial
     silence_s: float = 60.0  # a worker that does not answer, though Ray thinks that it lives
     workers_s: float = 120.0  # any worker, when there is none
@@ -68,7 +69,7 @@ class RayExecutor(Executor):
         """
         self._started_ray = not ray.is_initialized()
         if self._started_ray:
-            start(address, workers)
+            start(address, workers, patience.node_s)
         self._most = workers
         self._patience = patience
         self._installed = Installed.here()

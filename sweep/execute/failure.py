@@ -19,6 +19,6 @@ def _cause(error: Exception) -> Cause:
         return Cause.NODE_LOST
     if isinstance(error, (exceptions.RuntimeEnvSetupError, exceptions.RayTaskError)):
         return Cause.ENVIRONMENT
-    if isinstance(error, exceptions.ActorDiedError) and "node died" in str(error).lower():
+    if isinstance(error, exceptions.ActorDiedError) and "its node has died" in str(error):
         return Cause.NODE_LOST
     return Cause.WORKER_CRASHED
