@@ -1,7 +1,6 @@
 """A cluster whose cables are pulled out: hosts as network namespaces."""
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
