@@ -195,7 +195,7 @@ def simulate(
             _fail(
                 "--workload is missing (or --config with a recommended.yaml); see: python -m workloads list"
             )
-        return simulate_command.run(
+        simulate_command.run(
             workload=workload,
             machine=machine,
             policy=policy,
@@ -210,6 +210,7 @@ def simulate(
             series=series,
             plot=plot,
         )
+        return 0
 
     _run(work)
 
@@ -282,8 +283,8 @@ def track(study: KeptStudy, store: StoreOption = HERE, tracking_uri: Track = Non
 
 @app.command()
 def ui(
+    study: Annotated[str | None, typer.Argument(help="Point at this study only.")] = None,
     store: StoreOption = HERE,
-    tracking_uri: Track = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 5000,
 ) -> None:
@@ -292,7 +293,8 @@ def ui(
     def work() -> int:
         from sweep.track import ui
 
-        return ui.serve(tracking_uri or store, host=host, port=port)
+        ui.serve(store, study=study, host=host, port=port)
+        return 0
 
     _run(work)
 

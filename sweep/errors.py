@@ -9,6 +9,7 @@ from sweep.launch import SweepError
 from sweep.machine import MachineError
 from sweep.store import StoreError
 from sweep.study_file import StudyError
+from sweep.track.ui import UiError
 from workloads import WorkloadError
 
 
@@ -25,5 +26,6 @@ USER_ERRORS: tuple[type[Exception], ...] = (
     StoreError,
     StudyError,
     SweepError,
+    UiError,
     WorkloadError,
 )
