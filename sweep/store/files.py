@@ -1,247 +1,299 @@
-"""A study's store as a directory: an append log, and Parquet segments named by a manifest.
+"""A study's store as a directory.
 
-`attempts.log`     a header line, then records (length, CRC-32, payload), each fsynced
-`attempts.log.cut` what was last cut off its end on opening, if anything was
-`segments/N.parquet`  sealed attempts, never changed
-`manifest.json`    which segments count; replaced in one rename
-`lock`             held (flock) by the one writer; its pid and host
+`attempts.log`        the append log (`sweep.store.log`)
+`attempts.log.cut-N`  what was cut off it on opening, if anything ever was
+`segments/`           sealed attempts, never changed, and
+`manifest.json`       which of them count (`sweep.store.segments`)
+`archive.json`        where they are copied to, if anywhere (`sweep.store.archive`)
+`lock`                held by the one writer (`sweep.store.lock`)
 
-Sealing writes the segment, then the manifest, then a new log. A crash in between leaves records both in
-the segment and in the log: on opening, those of the log that a segment has are passed over.
+Sealing writes the segment, then the manifest, then a new log. A crash in between leaves attempts both in
+a segment and in the log: those of the log that a segment has are passed over on opening.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import os
-import socket
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from sweep.store import record
+from sweep.store import archive as archives
+from sweep.store import lock as locks
+from sweep.store import log as logs
+from sweep.store import read, record, segments
+from sweep.store.archive import Archive
+from sweep.store.disk import Disk
+from sweep.store.lock import Lock
+from sweep.store.log import Log
 from sweep.store.port import Store, StoreError
+from sweep.store.segments import Manifest, Segment
 from sweep.trial import Attempt
 
-_HEADER: Final = f"rcu-sweep attempts {record.SCHEMA_VERSION}\n".encode()
 SEAL_EVERY: Final = 500
-COMPACT_ABOVE: Final = 8
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Whole or not at all: write beside it, fsync, rename, fsync the directory."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    _sync_directory(path.parent)
 
 
 class FileStore(Store):
-    """The store of one study in `directory`, which is made if it is missing."""
+    """The store of one study in `directory`, which is made if it is missing.
 
-    def __init__(self, directory: Path, *, seal_every: int = SEAL_EVERY, read_only: bool = False) -> None:
-        """Raises StoreError if another process is writing, or a file is not this version's."""
+    What it holds in memory are the keys of all attempts, and the attempts that are not sealed yet. Merging
+    segments and copying them to the archive happen in a thread of its own, which `close` waits for.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        archive: str | None = None,
+        *,
+        seal_every: int = SEAL_EVERY,
+        read_only: bool = False,
+        disk: Disk | None = None,
+    ) -> None:
+        """`archive`: a URI that sealed attempts are copied to as well; remembered in the directory.
+        `read_only`: what is there now, without the lock and without mending anything.
+
+        Raises StoreError if another process is writing, if a file is damaged that cannot be mended, or of
+        a newer version, or if the place does not allow it.
+        """
         self.directory = directory
-        self._seal_every = seal_every
+        self._disk = disk or Disk()
+        self._seal_every = self._seal_at = seal_every
         self._notes: list[str] = []
-        self._log: IO[bytes] | None = None
-        self._lock: IO[str] | None = None
+        self._manifest = Manifest()
+        self._changing = threading.Lock()  # the manifest, in memory and on disk
+        self._logged: list[Attempt] = []
+        self._known: set[record.Key] = set()
+        self._lock: Lock | None = None
+        self._log: Log | None = None
+        self._archive: Archive | None = None
+        self._away = False  # whether the archive was, when last tried
+        self._artifacts: list[Path] = []  # to be copied to the archive
+        self._background = ThreadPoolExecutor(1, "store")
+        self._job: Future[None] | None = None
         try:
-            if not read_only:
-                (directory / "segments").mkdir(parents=True, exist_ok=True)
-                self._lock = self._take_lock()
-            self._segments = self._read_manifest()
-            self._sealed = [a for name in self._segments for a in self._read_segment(name)]
-            known = {_key(a) for a in self._sealed}
-            self._logged = [a for a in self._read_log(read_only) if _key(a) not in known]
+            if read_only:
+                self._logged, self._notes = read.attempts(directory)
+            else:
+                self._open(archive)
         except OSError as error:
             self.close()
-            raise StoreError(f"{directory}: {error.strerror}; choose another place with --store") from error
-        except StoreError:
+            raise StoreError(
+                f"{error.filename or directory}: {error.strerror or error}; make it writable, or choose another "
+                "place with --store"
+            ) from error
+        except BaseException:
             self.close()
             raise
-        self._known = known | {_key(a) for a in self._logged}
+
+    def _open(self, archive: str | None) -> None:
+        (self.directory / segments.DIRECTORY).mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(self.directory / locks.NAME)
+        if self._lock.left_by:
+            self._notes.append(
+                f"{self.directory}: taken over from {self._lock.left_by}, which ended without closing the store"
+            )
+        self._archive, said = archives.attach(self.directory, self._disk, archive)
+        self._notes += said
+        contents = logs.read(self._log_path)
+        self._manifest = self._recovered_manifest()
+        if contents.sealed > self._manifest.attempts:
+            raise StoreError(read.out_of_step(self.directory, contents.sealed, self._manifest))
+        self._known = {key for segment in self._manifest.segments for key in self._keys(segment)}
+        self._logged = [a for a in contents.attempts if record.key(a) not in self._known]
+        self._known.update(map(record.key, self._logged))
+        if contents.damaged:
+            kept = ", ".join(self._disk.keep_aside(self._log_path, contents.damaged))
+            self._notes.append(
+                f"{self._log_path}: cut off {contents.damaged_bytes} bytes that are no whole record (torn by a crash, "
+                f"or damaged), kept in {kept}; {len(contents.attempts)} records are intact"
+            )
+        if contents.goes_on(self._manifest.attempts, len(self._logged)):
+            self._log = Log(self._log_path, self._disk, contents.size_bytes)
+        else:
+            self._log = self._new_log()
+        self._tidy_later()
+
+    def _recovered_manifest(self) -> Manifest:
+        """As it is, or made again, or of this version."""
+        path = self.directory / segments.MANIFEST
+        found = segments.find(self.directory)
+        old = found.manifest.segments
+        if found.version < record.SCHEMA_VERSION and old:  # to names and a manifest of this version
+            self._manifest = found.manifest
+            self._merge(old, 0)
+            return self._manifest
+        if found.remade:
+            self._notes.append(found.remade)
+            if path.exists():
+                self._disk.keep_aside(path, [path.read_bytes()])
+            segments.write_manifest(self.directory, self._disk, found.manifest)
+        return found.manifest
+
+    def _keys(self, segment: Segment) -> list[record.Key]:
+        """Of a segment that is intact, if need be because the archive has it."""
+        try:
+            return segments.keys(self.directory, segment)
+        except StoreError as error:
+            if self._archive is None:
+                raise
+            try:
+                self._archive.fetch(self.directory, self._disk, segment)
+            except (StoreError, OSError) as again:
+                raise StoreError(f"{error}; its archive does not give it: {again}") from error
+            self._notes.append(
+                f"{self.directory / segments.DIRECTORY / segment.name}: missing or damaged; restored from "
+                f"{self._archive}"
+            )
+            return segments.keys(self.directory, segment)
 
     # -- the port --
 
     def append(self, attempts: Sequence[Attempt]) -> None:
-        if self._log is None:
+        if self._lock is None:
             raise StoreError(f"{self.directory}: the store is not open for writing")
-        keys = [_key(a) for a in attempts]
+        keys = [record.key(a) for a in attempts]
         if len(set(keys)) < len(keys) or not self._known.isdisjoint(keys):
             raise StoreError(f"{self.directory}: an attempt is there already: {keys}")
-        start = self._log.tell()
         try:
-            self._log.write(b"".join(record.frame(a) for a in attempts))
-            self._log.flush()
-            os.fsync(self._log.fileno())
+            self._log = self._log or self._new_log()
+            self._log.append(attempts)
         except OSError as error:
-            self._undo(start)
             raise StoreError(
-                f"{self._log_path}: {error.strerror}; nothing of what was there is lost"
+                f"{self._log_path}: {error.strerror or error}; nothing of what was there is lost: make room or mend "
+                "the cause, then go on"
             ) from error
         self._known.update(keys)
         self._logged.extend(attempts)
-        if len(self._logged) >= self._seal_every:
-            self.seal()
+        if len(self._logged) >= self._seal_at:
+            self._seal_at = len(self._logged) + self._seal_every
+            try:
+                self.seal()
+            except StoreError as error:  # these attempts are durable all the same
+                self._note(str(error))
 
     def attempts(self) -> list[Attempt]:
-        return [*self._sealed, *self._logged]
+        def sealed(manifest: Manifest) -> list[Attempt]:
+            return read.sealed_attempts(self.directory, manifest)
+
+        return [*read.consistent(lambda: self._manifest, sealed), *self._logged]
 
     def seal(self) -> None:
-        if not self._logged:
+        if self._lock is None or not self._logged:
             return
         try:
-            self._write_segments([*self._segments, self._write_segment(self._logged)])
-            self._sealed.extend(self._logged)
-            self._logged = []
-            self._new_log()
-            if len(self._segments) > COMPACT_ABOVE:
-                self._compact()
+            with self._changing:
+                rows = iter([record.table(self._logged)])
+                first, count = self._manifest.attempts, len(self._logged)
+                new = segments.write(self.directory, self._disk, first, count, 0, rows)
+                self._set(Manifest((*self._manifest.segments, new)))
+            self._logged, self._seal_at = [], self._seal_every
+            if self._log:
+                self._log.close()
+            self._log = None  # until there is a new one: the old one's attempts are sealed
+            self._log = self._new_log()
         except OSError as error:
             raise StoreError(
-                f"{self.directory}: {error.strerror}; the log still has every attempt"
+                f"{self.directory}: {error.strerror or error}; nothing is lost: what could not be sealed is in the log"
             ) from error
+        finally:
+            self._tidy_later()
 
     def notes(self) -> list[str]:
         return list(self._notes)
 
     def close(self) -> None:
-        for file in (self._log, self._lock):
-            if file is not None:
-                file.close()
+        if self._lock and self._archive:
+            self._tidy_later()  # once more, if it was away
+        self._background.shutdown()
+        if self._log:
+            self._log.close()
+        if self._lock:
+            self._lock.release()
         self._log = self._lock = None
 
-    def table(self) -> pa.Table:
-        """Every attempt's rows, with the columns of `record.SCHEMA`."""
-        return record.table(self.attempts())
+    # -- beside the port --
 
-    # -- the log --
+    def put_artifact(self, path: Path) -> None:
+        """Copy a result file to the archive, if there is one, under its name; in the background."""
+        if self._archive:
+            self._artifacts.append(path)
+            self._tidy_later()
+
+    def compact(self) -> None:
+        """Everything in one segment, and no file that nobody will look at. Raises StoreError."""
+        self.seal()
+        try:
+            self._background.submit(self._compact).result()
+        except OSError as error:
+            raise StoreError(
+                f"{self.directory}: {error.strerror or error}; nothing is lost, but not everything is merged"
+            ) from error
+
+    def _compact(self) -> None:
+        if len(old := self._manifest.segments) > 1:
+            self._merge(old, old[0].level)
+        for path in segments.unnamed(self.directory, self._manifest):
+            self._disk.remove(path)
+        if self._archive:
+            self._archive.update(self.directory, self._manifest)
+            self._archive.remove_unnamed(self._manifest)
+
+    # -- in the background --
+
+    def _tidy_later(self) -> None:
+        """Ask for a round of tidying, unless one is waiting already."""
+        if self._job is None or self._job.running() or self._job.done():
+            self._job = self._background.submit(self._tidy)
+
+    def _tidy(self) -> None:
+        """Merge what is due, and bring the archive up to date. Troubles are notes: the next round tries again."""
+        try:
+            while run := segments.due(self._manifest):
+                self._merge(run, run[0].level + 1)
+        except (OSError, StoreError) as error:
+            self._note(f"segments not merged, to be tried again: {error}")
+        if self._archive:
+            self._copy(self._archive)
+
+    def _copy(self, archive: Archive) -> None:
+        try:
+            archive.update(self.directory, self._manifest)
+            while self._artifacts:
+                archive.put_artifact(self._artifacts[0])
+                del self._artifacts[0]
+        except StoreError as error:
+            self._note(str(error))
+        except OSError as error:
+            self._away = True
+            self._note(
+                f"archive {archive}: {error}; the sweep goes on, and what is sealed stays here to be copied later"
+            )
+        else:
+            if self._away:
+                self._note(f"archive {archive}: within reach again, everything sealed is copied")
+            self._away = False
+
+    def _merge(self, old: Sequence[Segment], level: int) -> None:
+        new = segments.merge(self.directory, self._disk, self._manifest, old, level)
+        with self._changing:
+            self._set(self._manifest.replaced(old, new))
+        for segment in old:
+            self._disk.remove(self.directory / segments.DIRECTORY / segment.name)
+
+    # -- small things --
+
+    def _set(self, manifest: Manifest) -> None:
+        segments.write_manifest(self.directory, self._disk, manifest)
+        self._manifest = manifest
+
+    def _new_log(self) -> Log:
+        return Log.begin(self._log_path, self._disk, self._manifest.attempts, self._logged)
+
+    def _note(self, text: str) -> None:
+        if text not in self._notes[-1:]:
+            self._notes.append(text)
 
     @property
     def _log_path(self) -> Path:
-        return self.directory / "attempts.log"
-
-    @property
-    def _cut_path(self) -> Path:
-        return self.directory / "attempts.log.cut"
-
-    def _read_log(self, read_only: bool) -> list[Attempt]:
-        data = self._log_path.read_bytes() if self._log_path.exists() else b""
-        if data and not data.startswith(_HEADER) and not _HEADER.startswith(data):
-            raise StoreError(
-                f"{self._log_path}: not a log of schema version {record.SCHEMA_VERSION}; "
-                "it was written by another version of this program"
-            )
-        body = data[len(_HEADER) :]
-        found = list(record.unframe(body))
-        end = found[-1][1] if found else 0
-        if len(body) > end:
-            self._notes.append(
-                f"{self._log_path}: cut off {len(body) - end} bytes of a torn or damaged record"
-                + ("" if read_only else f", kept in {self._cut_path.name}")
-            )
-        if not read_only:
-            if len(body) > end:
-                _replace(self._cut_path, body[end:])
-            if len(data) < len(_HEADER):
-                _replace(self._log_path, _HEADER)
-            self._log = self._log_path.open("r+b")
-            self._log.truncate(len(_HEADER) + end)
-            os.fsync(self._log.fileno())
-            self._log.seek(0, os.SEEK_END)
-        return [attempt for attempt, _ in found]
-
-    def _undo(self, size: int) -> None:
-        """After a failed write: the log as it was before."""
-        assert self._log is not None
-        with contextlib.suppress(OSError):  # what its buffer held did not fit
-            self._log.close()
-        self._log = self._log_path.open("r+b")
-        self._log.truncate(size)
-        self._log.seek(size)
-
-    def _new_log(self) -> None:
-        if self._log is not None:
-            self._log.close()
-        _replace(self._log_path, _HEADER)
-        self._log = self._log_path.open("r+b")
-        self._log.seek(0, os.SEEK_END)
-
-    # -- segments --
-
-    def _read_manifest(self) -> list[str]:
-        path = self.directory / "manifest.json"
-        if not path.exists():
-            return []
-        try:
-            manifest: dict[str, Any] = json.loads(path.read_bytes())
-            version, names = manifest["schema_version"], [str(name) for name in manifest["segments"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{path}: damaged ({error}); restore it from a copy") from error
-        if version != record.SCHEMA_VERSION:
-            raise StoreError(f"{path}: schema version {version}, expected {record.SCHEMA_VERSION}")
-        return names
-
-    def _read_segment(self, name: str) -> list[Attempt]:
-        path = self.directory / "segments" / name
-        try:
-            return record.from_rows(pq.read_table(path, schema=record.SCHEMA).to_pylist())
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{path}: cannot be read ({error}); restore it from a copy") from error
-
-    def _write_segment(self, attempts: Sequence[Attempt]) -> str:
-        numbers = (int(p.stem) for p in (self.directory / "segments").glob("*.parquet") if p.stem.isdigit())
-        name = f"{max(numbers, default=-1) + 1:06d}.parquet"
-        sink = pa.BufferOutputStream()
-        pq.write_table(record.table(attempts), sink, compression="zstd")
-        _replace(self.directory / "segments" / name, sink.getvalue().to_pybytes())
-        return name
-
-    def _write_segments(self, names: list[str]) -> None:
-        manifest = {"schema_version": record.SCHEMA_VERSION, "segments": names}
-        _replace(self.directory / "manifest.json", json.dumps(manifest, indent=1).encode())
-        self._segments = names
-
-    def _compact(self) -> None:
-        """All segments as one; the old files go once the manifest no longer names them."""
-        old = self._segments
-        self._write_segments([self._write_segment(self._sealed)])
-        for name in old:
-            (self.directory / "segments" / name).unlink(missing_ok=True)
-
-    # -- the lock --
-
-    def _take_lock(self) -> IO[str]:
-        file = (self.directory / "lock").open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            owner = file.read().strip() or "another process"
-            file.close()
-            raise StoreError(f"{self.directory}: this study is being run by {owner}") from error
-        file.truncate(0)
-        file.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        return file
-
-
-def _key(attempt: Attempt) -> tuple[int, int]:
-    return attempt.trial.number, attempt.number
+        return self.directory / logs.NAME

@@ -1,109 +1,172 @@
-"""Attempts as bytes in the log and as rows in a segment; the inverse of both."""
+"""An attempt as a record of the log and as rows of a segment; the inverse of both."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import struct
-import zlib
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final, TypeAlias, get_type_hints
 
 import pyarrow as pa
 
 from sweep.trial import METRICS, Attempt, Cause, Configuration, Failure, Measurement, Trial
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Of the directory: log, manifest and segments. Raise it with any change of the metrics or columns.
 
-_FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
-MAX_PAYLOAD_BYTES: Final = 1 << 24
+1: log of JSON rows, manifest of bare names. 2: log of framed records that can be found again behind
+damage, manifest with sizes and digests. The columns of the segments are the same in both.
+"""
 
-_COLUMNS: Final[list[tuple[str, pa.DataType]]] = [
-    ("trial", pa.int64()),
-    ("attempt", pa.int32()),
-    ("origin", pa.string()),
-    ("policy", pa.string()),
-    ("params", pa.string()),  # JSON object
-    ("configuration", pa.string()),  # Configuration.key()
-    ("scenario", pa.string()),  # null where the attempt failed before any was measured
-    ("failure_cause", pa.string()),
-    ("failure_text", pa.string()),
-    ("worker", pa.string()),
-    ("started_s", pa.float64()),
-    ("elapsed_s", pa.float64()),
-    *((m.name, pa.int64() if m.integral else pa.float64()) for m in METRICS.values()),
-]
-SCHEMA: Final = pa.schema(_COLUMNS, metadata={"schema_version": str(SCHEMA_VERSION)})
-"""One row for each scenario of an attempt."""
+COLUMNS: Final[dict[str, pa.DataType]] = {
+    "trial": pa.int64(),
+    "attempt": pa.int32(),
+    "origin": pa.string(),
+    "policy": pa.string(),
+    "params": pa.string(),  # JSON object, names sorted
+    "configuration": pa.string(),  # Configuration.key()
+    "scenario": pa.string(),  # null where the attempt failed before any was measured
+    "failure_cause": pa.string(),
+    "failure_text": pa.string(),
+    "worker": pa.string(),
+    "started_s": pa.float64(),
+    "elapsed_s": pa.float64(),
+}
+FIGURES: Final[dict[str, pa.DataType]] = {
+    m.name: pa.int64() if m.integral else pa.float64() for m in METRICS.values()
+}
+SCHEMA: Final = pa.schema({**COLUMNS, **FIGURES})
+"""One row for each scenario of an attempt, in the attempt's order; at least one."""
+
+Key: TypeAlias = tuple[int, int]
+"""(trial number, attempt number): what an attempt is known by."""
+
+_figures = attrgetter(*METRICS)
 
 
-def rows(attempt: Attempt) -> list[dict[str, Any]]:
-    """The attempt's rows in a segment: one for each scenario, at least one."""
-    head: dict[str, Any] = {
-        "trial": attempt.trial.number,
-        "attempt": attempt.number,
-        "origin": attempt.trial.origin,
-        "policy": attempt.trial.configuration.policy,
-        "params": json.dumps(attempt.trial.configuration.mapping(), sort_keys=True),
-        "configuration": attempt.trial.configuration.key(),
-        "failure_cause": attempt.failure.cause.value if attempt.failure else None,
-        "failure_text": attempt.failure.text if attempt.failure else None,
-        "worker": attempt.worker,
-        "started_s": attempt.started_s,
-        "elapsed_s": attempt.elapsed_s,
-    }
-    return [{**head, "scenario": name, **m.flat()} for name, m in attempt.measurements] or [
-        {**head, "scenario": None}
+def key(attempt: Attempt) -> Key:
+    """What the attempt is known by."""
+    return attempt.trial.number, attempt.number
+
+
+def _layout() -> Iterator[tuple[type, int, int]]:
+    """Each field of a Measurement: its type, and from where to where its leaves stand in METRICS."""
+    start = 0
+    for kind in get_type_hints(Measurement).values():
+        stop = start + (len(dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else 1)
+        yield kind, start, stop
+        start = stop
+
+
+_LAYOUT: Final = tuple(_layout())
+
+
+def _measurement(values: Sequence[Any]) -> Measurement:
+    """From the values of METRICS, in their order."""
+    if len(values) != len(METRICS):
+        raise ValueError(f"{len(values)} figures, expected {len(METRICS)}")
+    fields: Iterator[Any] = (
+        kind(values[start]) if kind in (int, float) else kind(*map(float, values[start:stop]))
+        for kind, start, stop in _LAYOUT
+    )
+    return Measurement(*fields)
+
+
+# -- the log ------------------------------------------------------------------------------------
+
+
+def payload(attempt: Attempt) -> bytes:
+    """The attempt as ASCII text. Floats are written so that they come back as they were."""
+    trial, failure = attempt.trial, attempt.failure
+    document = [
+        trial.number,
+        attempt.number,
+        trial.origin,
+        trial.configuration.policy,
+        trial.configuration.mapping(),
+        [failure.cause.value, failure.text] if failure else None,
+        attempt.worker,
+        attempt.started_s,
+        attempt.elapsed_s,
+        [[scenario, _figures(measured)] for scenario, measured in attempt.measurements],
     ]
+    return json.dumps(document, separators=(",", ":")).encode("ascii")
+
+
+def from_payload(data: bytes) -> Attempt:
+    """The inverse. Raises ValueError or TypeError for what is not an attempt."""
+    trial, number, origin, policy, params, failure, worker, started_s, elapsed_s, measured = json.loads(data)
+    return Attempt(
+        trial=Trial(trial, Configuration.of(policy, params), origin),
+        number=number,
+        measurements=tuple((scenario, _measurement(values)) for scenario, values in measured),
+        failure=Failure(Cause(failure[0]), failure[1]) if failure else None,
+        worker=worker,
+        started_s=started_s,
+        elapsed_s=elapsed_s,
+    )
+
+
+# -- segments -----------------------------------------------------------------------------------
 
 
 def table(attempts: Iterable[Attempt]) -> pa.Table:
     """All rows of all attempts, with the columns of SCHEMA."""
-    return pa.Table.from_pylist([row for attempt in attempts for row in rows(attempt)], schema=SCHEMA)
-
-
-def from_rows(data: Iterable[dict[str, Any]]) -> list[Attempt]:
-    """The attempts of consecutive rows."""
-    found: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for row in data:
-        found.setdefault((row["trial"], row["attempt"]), []).append(row)
-    return [_attempt(group) for group in found.values()]
-
-
-def _attempt(group: list[dict[str, Any]]) -> Attempt:
-    head = group[0]
-    cause = head["failure_cause"]
-    return Attempt(
-        trial=Trial(
-            head["trial"], Configuration.of(head["policy"], json.loads(head["params"])), head["origin"]
-        ),
-        number=head["attempt"],
-        measurements=tuple(
-            (row["scenario"], Measurement.from_flat({name: row[name] for name in METRICS}))
-            for row in group
-            if row["scenario"] is not None
-        ),
-        failure=Failure(Cause(cause), head["failure_text"]) if cause else None,
-        worker=head["worker"],
-        started_s=head["started_s"],
-        elapsed_s=head["elapsed_s"],
+    heads: list[tuple[Any, ...]] = []
+    figures: list[tuple[Any, ...]] = []
+    missing = (None,) * len(METRICS)
+    for attempt in attempts:
+        trial, failure = attempt.trial, attempt.failure
+        configuration = trial.configuration
+        params = json.dumps(configuration.mapping(), sort_keys=True)
+        before = *key(attempt), trial.origin, configuration.policy, params, configuration.key()
+        cause = (failure.cause.value, failure.text) if failure else (None, None)
+        after = *cause, attempt.worker, attempt.started_s, attempt.elapsed_s
+        for scenario, measured in attempt.measurements or [(None, None)]:
+            heads.append((*before, scenario, *after))
+            figures.append(_figures(measured) if measured else missing)
+    if not heads:
+        return SCHEMA.empty_table()
+    columns = chain(zip(*heads, strict=True), zip(*figures, strict=True))
+    return pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
     )
 
 
-def frame(attempt: Attempt) -> bytes:
-    """The attempt as one record of the log."""
-    payload = json.dumps(rows(attempt), separators=(",", ":"), allow_nan=True).encode()
-    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+def from_table(data: pa.Table) -> list[Attempt]:
+    """The attempts of rows in the order in which `table` makes them."""
+    heads = zip(*(data.column(name).to_pylist() for name in COLUMNS), strict=True)
+    figures = zip(*(data.column(name).to_pylist() for name in FIGURES), strict=True)
+    found: list[Attempt] = []
+    measured: list[tuple[str, Measurement]] = []
+    last: tuple[Any, ...] | None = None
+    for head, values in zip(heads, figures, strict=True):
+        if last is not None and head[:2] != last[:2]:
+            found.append(_attempt(last, measured))
+            measured = []
+        last = head
+        if (scenario := head[6]) is not None:
+            measured.append((scenario, _measurement(values)))
+    if last is not None:
+        found.append(_attempt(last, measured))
+    return found
 
 
-def unframe(data: bytes) -> Iterator[tuple[Attempt, int]]:
-    """Whole records from the start of `data`, each with the place where it ends; stops at the first
-    that is torn or damaged."""
-    at = 0
-    while at + _FRAME.size <= len(data):
-        length, checksum = _FRAME.unpack_from(data, at)
-        payload = data[at + _FRAME.size : at + _FRAME.size + length]
-        # A length of 0 is what a crash leaves in blocks that were allotted and never written.
-        if not 0 < length <= MAX_PAYLOAD_BYTES or len(payload) != length or zlib.crc32(payload) != checksum:
-            return
-        at += _FRAME.size + length
-        yield from_rows(json.loads(payload))[0], at
+def _attempt(head: tuple[Any, ...], measured: list[tuple[str, Measurement]]) -> Attempt:
+    trial, number, origin, policy, params, _, _, cause, text, worker, started_s, elapsed_s = head
+    return Attempt(
+        trial=Trial(trial, Configuration.of(policy, json.loads(params)), origin),
+        number=number,
+        measurements=tuple(measured),
+        failure=Failure(Cause(cause), text) if cause else None,
+        worker=worker,
+        started_s=started_s,
+        elapsed_s=elapsed_s,
+    )
+
+
+def from_rows(data: Iterable[dict[str, Any]]) -> list[Attempt]:
+    """The attempts of rows as version 1 logged them."""
+    return from_table(pa.Table.from_pylist(list(data), schema=SCHEMA))

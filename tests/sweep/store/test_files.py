@@ -1,22 +1,23 @@
-"""The directory of log and segments: what survives crashes, damage and other versions."""
+"""The directory as a whole: sealing, merging, readers, other versions, places that do not allow it."""
 
-import json
-import resource
+import gc
+import os
 import shutil
+import threading
+from collections import Counter
 from pathlib import Path
 
-import duckdb
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sweep.store import Store, StoreError, record
-from sweep.store.files import COMPACT_ABOVE, FileStore
+from sweep.store import Store, StoreError, log, read, record, segments
+from sweep.store.files import FileStore
 from sweep.trial import Attempt
 from tests.sweep.conftest import attempt
 from tests.sweep.store.contract import StoreContract
+from tests.sweep.store.history import history, version_1
 
-TEN = [attempt(trial) for trial in range(10)]
+VERSION_1 = Path(__file__).with_name("version-1")
 
 
 class TestFileStore(StoreContract):
@@ -24,131 +25,48 @@ class TestFileStore(StoreContract):
         return FileStore(place)
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four sealed, six in the log, and no process that holds it."""
-    place = tmp_path_factory.mktemp("written")
-    store = FileStore(place)
-    store.append(TEN[:4])
-    store.seal()
-    for each in TEN[4:]:
-        store.append([each])
-    store.close()
-    return place
+class TestFileStoreThatSealsAndMergesAllTheTime(StoreContract):
+    def open(self, place: Path) -> Store:
+        return FileStore(place, seal_every=2)
 
 
-def damaged(written: Path, tmp_path_factory: pytest.TempPathFactory, log: bytes) -> Path:
-    place = tmp_path_factory.mktemp("damaged") / "store"
-    shutil.copytree(written, place)
-    (place / "attempts.log").write_bytes(log)
-    return place
+class TestFileStoreWithArchive(StoreContract):
+    def open(self, place: Path) -> Store:
+        return FileStore(place / "store", archive=(place / "archive").as_uri(), seal_every=3)
 
 
-def ends(log: bytes) -> list[int]:
-    """Where the header and each record end."""
-    header = log.index(b"\n") + 1
-    return [header, *(header + end for _, end in record.unframe(log[header:]))]
-
-
-@given(data=st.data())
-def test_a_torn_log_keeps_every_whole_record(
-    written: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    log = (written / "attempts.log").read_bytes()
-    whole = ends(log)
-    cut = data.draw(st.one_of(st.sampled_from(whole), st.integers(0, len(log))))
-    tail = data.draw(st.sampled_from([b"", b"\0", bytes(8), bytes(4096), b"\xff" * 9]))
-    place = damaged(written, tmp_path_factory, log[:cut] + (tail if cut >= whole[0] else b""))
-    store = FileStore(place)
-    survivors = sum(end <= cut for end in whole[1:])
-    assert store.attempts() == TEN[: 4 + survivors]
-    rest = max(cut - whole[survivors], 0) + (len(tail) if cut >= whole[0] else 0)
-    assert bool(store.notes()) == (rest > 0)
-    store.append(TEN[4 + survivors :])
-    assert store.attempts() == TEN
-    store.close()
-    again = FileStore(place)
-    assert again.attempts() == TEN
-    assert again.notes() == []
-    again.close()
-
-
-@given(data=st.data())
-def test_a_flipped_bit_costs_no_record_before_it(
-    written: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    log = bytearray((written / "attempts.log").read_bytes())
-    whole = ends(bytes(log))
-    bit = data.draw(st.integers(8 * whole[0], 8 * len(log) - 1))
-    log[bit // 8] ^= 1 << bit % 8
-    place = damaged(written, tmp_path_factory, bytes(log))
-    store = FileStore(place)
-    survivors = sum(8 * end <= bit for end in whole[1:])
-    assert store.attempts() == TEN[: 4 + survivors]
-    assert "cut off" in store.notes()[0]
-    store.close()
-    # What was cut off is kept for whoever wants to look at it.
-    assert (place / "attempts.log.cut").read_bytes() == bytes(log[whole[survivors] :])
-
-
-def test_a_crash_between_segment_and_new_log_doubles_nothing(
-    written: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    log = (written / "attempts.log").read_bytes()
-    place = tmp_path_factory.mktemp("crash") / "store"
-    shutil.copytree(written, place)
-    store = FileStore(place)
-    store.seal()
-    store.close()
-    (place / "attempts.log").write_bytes(log)  # as if the process had died before it began a new log
-    again = FileStore(place)
-    assert again.attempts() == TEN
-    again.close()
-
-
-def test_files_that_no_manifest_names_are_passed_over(written: Path, tmp_path: Path) -> None:
-    place = tmp_path / "store"
-    shutil.copytree(written, place)
-    (place / "segments" / "000007.parquet.tmp").write_bytes(b"half a segm")
-    shutil.copy(place / "segments" / "000000.parquet", place / "segments" / "000005.parquet")
-    store = FileStore(place)
-    assert store.attempts() == TEN
-    store.seal()
-    store.close()
-    again = FileStore(place)
-    assert again.attempts() == TEN
-    again.close()
-
-
-def test_many_segments_become_one(tmp_path: Path) -> None:
+def test_segments_stay_few_and_old_ones_are_seldom_rewritten(tmp_path: Path) -> None:
+    """At most seven of a level, and a level holds eight times as much as the one below."""
+    whole = list(history(130))
     store = FileStore(tmp_path, seal_every=1)
-    history = [attempt(trial) for trial in range(3 * COMPACT_ABOVE)]
-    for each in history:
+    for each in whole:
         store.append([each])
-    assert store.attempts() == history
     store.close()
-    assert len(list((tmp_path / "segments").glob("*.parquet"))) <= COMPACT_ABOVE
-    again = FileStore(tmp_path)
-    assert again.attempts() == history
-    again.close()
+    found = segments.find(tmp_path).manifest.segments
+    levels = Counter(s.level for s in found)
+    assert max(levels.values()) < segments.FANOUT
+    assert max(levels) == 2
+    assert [s.level for s in found] == sorted((s.level for s in found), reverse=True)
+    assert all(s.attempts >= segments.FANOUT**s.level for s in found)
+    assert {p.name for p in (tmp_path / "segments").iterdir()} == {s.name for s in found}
 
 
-def test_segments_are_typed_tables_for_others(tmp_path: Path, ten_attempts: list[Attempt]) -> None:
+def test_a_crash_between_manifest_and_new_log_doubles_nothing(
+    tmp_path: Path, ten_attempts: list[Attempt]
+) -> None:
     store = FileStore(tmp_path)
     store.append(ten_attempts)
+    logged = (tmp_path / log.NAME).read_bytes()
     store.seal()
     store.close()
-    segments = str(tmp_path / "segments" / "*.parquet")
-    rows = duckdb.sql(
-        f"""select trial, policy, scenario, "exit_latency_ns.p99", violations from '{segments}'
-            where scenario = 'b @ m' order by trial"""
-    ).fetchall()
-    expected = [
-        (a.trial.number, "fixed_batch", "b @ m", m.exit_latency_ns.p99, m.violations)
-        for a in ten_attempts
-        for m in [a.measurement("b @ m")]
-    ]
-    assert rows == expected
+    (tmp_path / log.NAME).write_bytes(logged)
+    assert read.attempts(tmp_path) == (ten_attempts, [])
+    again = FileStore(tmp_path)
+    assert again.attempts() == ten_attempts
+    again.append([attempt(10)])
+    again.seal()
+    again.close()
+    assert read.attempts(tmp_path)[0] == [*ten_attempts, attempt(10)]
 
 
 def test_readers_may_look_while_it_is_written(tmp_path: Path, ten_attempts: list[Attempt]) -> None:
@@ -161,35 +79,96 @@ def test_readers_may_look_while_it_is_written(tmp_path: Path, ten_attempts: list
     writer.append(ten_attempts[3:])
     assert writer.attempts() == ten_attempts
     writer.close()
+    reader.close()
+
+
+def test_readers_never_miss_what_is_sealed_or_merged_under_their_eyes(tmp_path: Path) -> None:
+    """Every look finds at least what was appended before it, in order."""
+    whole = list(history(60))
+    writer = FileStore(tmp_path, seal_every=1)
+    for count, each in enumerate(whole, 1):
+        writer.append([each])
+        if count % 4 == 0:  # merges of the background are under way
+            assert read.attempts(tmp_path)[0] == whole[:count]
+            assert writer.attempts() == whole[:count]
+    writer.close()
+
+
+def test_an_attempt_that_was_cut_short_is_not_there_for_readers_and_said(
+    tmp_path: Path, ten_attempts: list[Attempt]
+) -> None:
+    store = FileStore(tmp_path)
+    store.append(ten_attempts)
+    with (tmp_path / log.NAME).open("r+b") as file:
+        file.truncate((tmp_path / log.NAME).stat().st_size - 1)
+    found, notes = read.attempts(tmp_path)
+    assert found == ten_attempts[:9]
+    assert "being written now, or are damaged" in notes[0]
+    store.close()
+
+
+# -- versions -----------------------------------------------------------------------------------
+
+
+def test_version_1_is_read_and_becomes_this_version(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    shutil.copytree(VERSION_1, place)
+    assert read.attempts(place) == (version_1(), [])
+    assert read.query(place, "select count(*) n from trials")["n"].to_pylist() == [11]
+    store = FileStore(place)
+    assert store.attempts() == version_1()
+    assert store.notes() == []
+    store.append([attempt(6)])
+    store.seal()
+    store.close()
+    assert read.attempts(place) == ([*version_1(), attempt(6)], [])
+    assert (place / "manifest.json").read_text().startswith('{\n "schema_version": 2')
+    assert not (place / "segments" / "000000.parquet").exists()
+
+
+def test_the_torn_end_of_a_version_1_log_is_cut_off(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    shutil.copytree(VERSION_1, place)
+    with (place / log.NAME).open("ab") as file:
+        file.write(b"\0" * 20)
+    store = FileStore(place)
+    assert store.attempts() == version_1()
+    assert "cut off 20 bytes" in store.notes()[0]
+    store.close()
+
+
+def test_columns_do_not_change_without_a_new_version() -> None:
+    """What an older program wrote could not be told from what this one writes."""
+    frozen = pq.read_schema(VERSION_1 / "segments" / "000000.parquet")
+    assert (record.SCHEMA_VERSION, record.SCHEMA) == (2, frozen.remove_metadata())
 
 
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("attempts.log", b"rcu-sweep attempts 99\n", "another version"),
-        ("attempts.log", b"something else entirely", "another version"),
-        ("manifest.json", b"{", "damaged"),
-        ("manifest.json", json.dumps({"schema_version": 99, "segments": []}).encode(), "version 99"),
-        ("segments/000000.parquet", b"PAR1 but not really", "cannot be read"),
+        (log.NAME, log.Log, "schema version 3, newer than this program's 2"),
+        (log.NAME, b"rcu-sweep attempts 99\n", "or of another version"),
+        (log.NAME, b"something else entirely", "not a log of this program"),
+        ("manifest.json", b'{"schema_version": 3, "segments": []}', "schema version 3, newer"),
     ],
 )
 def test_what_is_not_ours_is_refused_and_left_alone(
-    written: Path, tmp_path: Path, file: str, content: bytes, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: object, said: str
 ) -> None:
-    place = tmp_path / "store"
-    shutil.copytree(written, place)
-    (place / file).write_bytes(content)
-    with pytest.raises(StoreError, match=said):
-        FileStore(place)
-    assert (place / file).read_bytes() == content
+    FileStore(tmp_path).close()
+    if not isinstance(content, bytes):  # as the next version writes it
+        monkeypatch.setattr(log.record, "SCHEMA_VERSION", 3)
+        log.Log.begin(tmp_path / file, log.Disk(), 0).close()
+        content = (tmp_path / file).read_bytes()
+        monkeypatch.undo()
+    (tmp_path / file).write_bytes(content)
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match=said):
+            FileStore(tmp_path, read_only=read_only)
+    assert (tmp_path / file).read_bytes() == content
 
 
-def test_a_missing_segment_is_said(written: Path, tmp_path: Path) -> None:
-    place = tmp_path / "store"
-    shutil.copytree(written, place)
-    (place / "segments" / "000000.parquet").unlink()
-    with pytest.raises(StoreError, match=r"000000\.parquet"):
-        FileStore(place)
+# -- places -------------------------------------------------------------------------------------
 
 
 def test_a_place_that_is_a_file_is_said(tmp_path: Path) -> None:
@@ -198,21 +177,30 @@ def test_a_place_that_is_a_file_is_said(tmp_path: Path) -> None:
         FileStore(tmp_path / "place")
 
 
-def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path, ten_attempts: list[Attempt]) -> None:
-    """A limit on the size of files stands for a disk that fills up in the middle of a write."""
-    store = FileStore(tmp_path)
-    store.append(ten_attempts[:5])
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "attempts.log").stat().st_size + 100, limits[1]))
+def test_a_place_where_nobody_may_write_is_said() -> None:
+    with pytest.raises(StoreError, match=r"/proc/nowhere: .*; make it writable, or choose another"):
+        FileStore(Path("/proc/nowhere"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody who may not write")
+def test_a_directory_of_somebody_else_is_said(tmp_path: Path) -> None:
+    FileStore(tmp_path / "store").close()
+    for path in (tmp_path, *tmp_path.parents):
+        if path.stat().st_mode & 0o001 == 0 and path.owner() == "root" and "pytest" in str(path):
+            path.chmod(0o755)
+    os.seteuid(65534)
     try:
-        with pytest.raises(StoreError, match="nothing of what was there is lost"):
-            store.append(ten_attempts[5:])
+        with pytest.raises(StoreError, match="Permission denied; make it writable, or choose another"):
+            FileStore(tmp_path / "store")
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert store.attempts() == ten_attempts[:5]
-    store.append(ten_attempts[5:])
-    store.close()
-    again = FileStore(tmp_path)
-    assert again.attempts() == ten_attempts
-    assert again.notes() == []
-    again.close()
+        os.seteuid(0)
+
+
+def test_no_threads_and_no_files_are_left_open(tmp_path: Path, ten_attempts: list[Attempt]) -> None:
+    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for trial in range(5):
+        store = FileStore(tmp_path, seal_every=1)
+        store.append([attempt(trial)])
+        store.close()
+    gc.collect()
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
