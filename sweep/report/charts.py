@@ -86,7 +86,7 @@ def place_front(facts: Facts, place: Place) -> Drawing:
         (names[0], names[1]),
         REFERENCE["mean"],
         [],
-        size=(520, 340),
+        size=(680, 380),
     )
 
 
@@ -100,7 +100,7 @@ def _front(
     names: tuple[str, str],
     reference: float,
     path: Sequence[tuple[float, ...]],
-    size: tuple[int, int] = (760, 460),
+    size: tuple[int, int] = (1080, 520),
 ) -> Drawing:
     def at(point: Point) -> tuple[float, float]:
         mine = values[point.trial.number]
@@ -167,7 +167,7 @@ def course(facts: Facts) -> Markup:
     top = REFERENCE[facts.standing.combine] ** len(facts.standing.objectives)
     x = Axis("trials that have ended", 0, max(n for n, _ in facts.course), "{:,.0f}".format)
     y = Axis(f"hypervolume (at most {top:g})", 0, 1.08 * max(max(v for _, v in facts.course), 1e-9))
-    chart = Chart("Hypervolume over trials", x, y, 760, 300)
+    chart = Chart("Hypervolume over trials", x, y, 1080, 300)
     chart.line("front", list(facts.course), steps=True)
     return chart.render()
 
@@ -192,7 +192,7 @@ def retained(place: Place, results: Sequence[tuple[str, pa.Table]]) -> Retained:
     y = Axis(f"retained memory ({size_unit})", 0, 1.05 * max(map(float, tops)) / size or 1.0)
     charts = []
     for name, samples in courses:
-        chart = Chart(f"Retained memory over time, {name}, {place.scenario.name}", x, y, 460, 260)
+        chart = Chart(f"Retained memory over time, {name}, {place.scenario.name}", x, y, 520, 270)
         t = (samples["t_ns"] / time).tolist()
         below = np.zeros(len(t))
         for state, text, style in STATES:

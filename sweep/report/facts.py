@@ -49,9 +49,10 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One metric over all scenarios. times_baseline: the recommendation's; kernels: theirs; times_kernels: the
-    recommendation's to each kernel's. Means over scenarios (the largest under `worst`); None where a divisor
-    is 0."""
+    """One metric over all scenarios. times_baseline: the recommendation's ratio to the baseline, the mean over
+    scenarios (the largest under `worst`); kernels: theirs; times_kernels: the first divided by each of these.
+    None where a divisor is 0. (The mean of ratios to a kernel itself would be one scenario's in which that
+    kernel has next to nothing.)"""
 
     metric: str
     times_baseline: float | None
@@ -203,28 +204,26 @@ def compare(standing: Standing, kernels: Sequence[Kernel], metric: str) -> Compa
     best, baseline = standing.recommended, standing.baseline
     assert best is not None
     assert baseline is not None
-    worst = standing.combine == "worst"
+
+    def over(point: Point) -> float | None:
+        return _times_baseline(point, baseline, metric, standing)
+
+    mine, theirs = over(best), tuple(over(k.point) for k in kernels)
+    quotients = tuple(mine / other if mine is not None and other else None for other in theirs)
+    return Compared(metric, mine, theirs, quotients)
+
+
+def _times_baseline(point: Point, baseline: Point, metric: str, standing: Standing) -> float | None:
+    """The mean (or largest) ratio over scenarios; None where the baseline's is 0 in one. Of an objective the
+    judge takes at least one unit for the baseline's."""
     floor = 1.0 if metric in standing.objectives else 0.0
-    return Compared(
-        metric,
-        over(best, baseline, metric, floor=floor, worst=worst),
-        tuple(over(k.point, baseline, metric, floor=floor, worst=worst) for k in kernels),
-        tuple(over(best, k.point, metric, worst=worst) for k in kernels),
-    )
-
-
-def over(a: Point, b: Point, metric: str, *, floor: float = 0.0, worst: bool = False) -> float | None:
-    """The mean (or largest) ratio of a's metric to b's over scenarios; None where b's is 0 in one.
-
-    floor: what b's counts for at least. For objectives the judge takes one unit.
-    """
     ratios = []
-    for (_, mine), (_, other) in zip(a.measurements, b.measurements, strict=True):
+    for (_, mine), (_, other) in zip(point.measurements, baseline.measurements, strict=True):
         divisor = max(other.get(metric), floor)
         if not divisor:
             return None
         ratios.append(mine.get(metric) / divisor)
-    return max(ratios) if worst else sum(ratios) / len(ratios)
+    return max(ratios) if standing.combine == "worst" else sum(ratios) / len(ratios)
 
 
 # -- scenarios --

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import rankdata
 
 import policies
 from sweep.judge import Point, Standing
@@ -85,12 +84,18 @@ def _classes(points: Sequence[Point], param: policies.Param) -> Any:
     codes = np.array([param.encode(_value(p, param.name)) for p in points])
     if len(np.unique(codes)) <= CLASSES:
         return np.unique(codes, return_inverse=True)[1]
-    return np.minimum((rankdata(codes, "average") - 1) * CLASSES // len(codes), CLASSES - 1).astype(int)
+    return np.minimum((_ranks(codes) - 1) * CLASSES // len(codes), CLASSES - 1).astype(int)
 
 
 def _shares(points: Sequence[Point], classes: Any) -> tuple[float, ...]:
     columns = zip(*(p.values for p in points), strict=True)
-    return tuple(_explained(rankdata(column, "average"), classes) for column in columns)
+    return tuple(_explained(_ranks(column), classes) for column in columns)
+
+
+def _ranks(values: Any) -> Any:
+    """From 1; equal values share the mean of theirs."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
 
 
 def _explained(values: Any, classes: Any) -> float:

@@ -46,7 +46,6 @@ def _environment(*, autoescape: bool) -> Environment:
     )
     made.filters |= {
         "metric": words.metric_name,
-        "change": summary.change,
         "code": _code,
         "cell": _cell,
         "bar": svg.bar,
@@ -81,7 +80,8 @@ def _context(facts: Facts) -> dict[str, Any]:
         "best": standing.recommended,
         "sentences": summary.sentences(facts),
         "values_are": words.values_are(standing),
-        "over": words.over_scenarios(standing),
+        "judged_by": words.judged_by(standing),
+        "over_ratios": words.over_ratios(standing),
         "reference": REFERENCE[standing.combine],
         "rows": tables.rows(standing),
         "max_rows": MAX_FRONT_ROWS,

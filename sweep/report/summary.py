@@ -33,19 +33,20 @@ def configuration(value: Configuration) -> str:
     return f"`{value.policy}`" + (f" with {params}" if params else " (it has no parameters)")
 
 
-def change(ratio: float | None) -> str:
-    """A ratio in words: `27 % less`, `as much`, `3.4 times`; two digits, no more than are worth reading."""
+def change(ratio: float | None, name: str) -> str:
+    """A ratio in words: `27 % less NAME`, `as much NAME`, `3.4 times the NAME`; no more digits than are worth
+    reading."""
     if ratio is None:
-        return "incomparable (it has none)"
+        return f"{name} where the other has none"
     if abs(ratio - 1) < _SAME:
-        return "as much"
+        return f"as much {name}"
     if ratio >= 2:
-        return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+        return f"{ratio:,.0f} times the {name}" if ratio >= 10 else f"{ratio:.1f} times the {name}"
     percent = 100 * abs(ratio - 1)
     text = f"{percent:.1f}" if percent < 9.95 or (ratio < 1 and percent > 99) else f"{percent:.0f}"
     if text == "100.0":
         text = "almost 100"
-    return f"{text} % {'less' if ratio < 1 else 'more'}"
+    return f"{text} % {'less' if ratio < 1 else 'more'} {name}"
 
 
 def listed(items: Iterable[str]) -> str:
@@ -66,11 +67,9 @@ def _what(facts: Facts) -> str:
 
 def _gain(facts: Facts) -> str:
     objectives = facts.overall[: len(facts.standing.objectives)]
-    said = listed(f"{change(c.times_baseline)} {words.metric_name(c.metric)}" for c in objectives)
-    how = {"mean": "mean", "worst": "in the worst", "regret": "mean"}[facts.standing.combine]
-    number = words.nr_scenarios(facts.standing)
-    of = "in the one scenario" if number == 1 else f"{how} of {number} scenarios"
-    text = f"Against the baseline, one `call_rcu()` per object, that is {said} ({of})"
+    said = listed(change(c.times_baseline, words.metric_name(c.metric)) for c in objectives)
+    over = words.over_ratios(facts.standing)
+    text = f"Against the baseline, one `call_rcu()` per object, that is {said} ({over})"
     if facts.standing.combine == "regret":
         best = facts.standing.recommended
         assert best is not None
@@ -89,7 +88,7 @@ def _against(compared: Compared, place: int) -> str:
         # Of next to nothing, no multiple says anything: both in baselines.
         mine = words.ratio(compared.times_baseline or 0.0)
         return f"{mine} the baseline's {name} instead of {words.ratio(kernel or 0.0)}"
-    return f"{change(ratio)} {name}"
+    return change(ratio, name)
 
 
 def _price(facts: Facts) -> str:
@@ -122,7 +121,7 @@ def _worst_place(places: Sequence[Place], objectives: Sequence[str]) -> str:
     )
     if ratio <= 1 + _SAME:
         return ""
-    return f" (worst: {words.ratio(ratio)} for {words.metric_name(metric)} in {place})"
+    return f" and, where an objective comes out worst, {words.ratio(ratio)} its {words.metric_name(metric)} ({place})"
 
 
 def rests_on(facts: Facts) -> str:

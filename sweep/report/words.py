@@ -74,18 +74,31 @@ def nr_scenarios(standing: Standing) -> int:
 
 
 def over_scenarios(standing: Standing) -> str:
-    """How values are combined: `mean over 3 scenarios`, `worst of 3 scenarios`, or nothing for one."""
+    """How values are combined: `mean over 3 scenarios`, `worst of 3 scenarios`, or `one scenario`."""
+    return _over(standing, "mean over" if standing.combine == "mean" else "worst of")
+
+
+def over_ratios(standing: Standing) -> str:
+    """How ratios to the baseline are combined. Under regret, whose values are none, it is their mean."""
+    return _over(standing, "worst of" if standing.combine == "worst" else "mean over")
+
+
+def _over(standing: Standing, how: str) -> str:
     number = nr_scenarios(standing)
-    if number == 1:
-        return "one scenario"
-    of = f"{number} scenarios" if number else "scenarios"
-    return f"mean over {of}" if standing.combine == "mean" else f"worst of {of}"
+    return "one scenario" if number == 1 else f"{how} {number or 'all'} scenarios"
+
+
+def judged_by(standing: Standing) -> str:
+    """What the values are by which points are judged: `ratio to the baseline, mean over 3 scenarios`."""
+    if standing.combine == "regret":
+        return f"regret, baselines behind the scenario's best, {over_scenarios(standing)}"
+    return f"ratio to the baseline, {over_scenarios(standing)}"
 
 
 def values_are(standing: Standing) -> str:
-    """What the values are by which points are judged: `x: times the baseline, mean over 3 scenarios`."""
+    """The same with the sign that the values bear: `x: times the baseline, mean over 3 scenarios`."""
     if standing.combine == "regret":
-        return f"+: regret, baselines behind the scenario's best, {over_scenarios(standing)}"
+        return f"+: {judged_by(standing)}"
     return f"x: times the baseline, {over_scenarios(standing)}"
 
 

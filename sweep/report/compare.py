@@ -1,0 +1,308 @@
+"""Two studies side by side: their fronts and recommendations in the scenarios that both measured.
+
+Scenarios are the same where their keys are, whatever their names. Over these each study's configurations are
+valued anew (so a study whose scenarios are all common keeps its front), with one combination and, for regret,
+one best. A configuration is judged feasible by its own study's constraints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from sweep import pareto
+from sweep.judge import REFERENCE, Point, Standing
+from sweep.recommend import recommended
+from sweep.report import words
+from sweep.study import Combine, Study
+from sweep.trial import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A study, the keys of its scenarios by name, and where it stands, with points."""
+
+    name: str
+    study: Study
+    keys: Mapping[str, str]
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A configuration of one study. values: over the common scenarios. covered: whether a point of the other
+    study's front is nowhere worse."""
+
+    trial: int
+    configuration: Configuration
+    values: tuple[float, ...]
+    covered: bool
+
+    def document(self, objectives: Sequence[str]) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "trial": self.trial,
+            "policy": self.configuration.policy,
+            "params": self.configuration.mapping(),
+            "values": dict(zip(objectives, self.values, strict=True)),
+            "covered_by_other": self.covered,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One study in the comparison. only_here: its scenarios that the other one has not. coverage: the share of
+    its front that the other's front covers (the C-metric of Zitzler and Thiele, 1999)."""
+
+    name: str
+    measured: int
+    feasible: int
+    only_here: tuple[str, ...]
+    front: tuple[Entry, ...]
+    hypervolume: float
+    coverage: float
+    recommended: Entry | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two studies over their common scenarios (named as in the first); notes say where they are not alike."""
+
+    objectives: tuple[str, ...]
+    combine: Combine
+    common: tuple[str, ...]
+    notes: tuple[str, ...]
+    sides: tuple[Summary, Summary]
+
+    def differences(self) -> list[tuple[str, str, str]]:
+        """Of the recommendations: (what, in the first, in the second); empty where they are the same."""
+        first, second = (side.recommended for side in self.sides)
+        if first is None or second is None:
+            return [] if first is second else [("recommended", *map(_said, (first, second)))]
+        a, b = first.configuration, second.configuration
+        found = [("policy", a.policy, b.policy)] if a.policy != b.policy else []
+        mine, other = a.mapping(), b.mapping()
+        for name in dict.fromkeys((*mine, *other)):
+            if mine.get(name) != other.get(name):
+                found.append((name, str(mine.get(name, "-")), str(other.get(name, "-"))))
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "figures": "simulated",
+            "objectives": list(self.objectives),
+            "combine": self.combine,
+            "common_scenarios": list(self.common),
+            "notes": list(self.notes),
+            "studies": [
+                {
+                    "study": s.name,
+                    "measured": s.measured,
+                    "feasible": s.feasible,
+                    "scenarios_only_here": list(s.only_here),
+                    "hypervolume": s.hypervolume,
+                    "front_covered_by_other": s.coverage,
+                    "front": [e.document(self.objectives) for e in s.front],
+                    "recommended": s.recommended.document(self.objectives) if s.recommended else None,
+                    "why": s.why,
+                }
+                for s in self.sides
+            ],
+            "differences": [
+                {"what": what, self.sides[0].name: a, self.sides[1].name: b}
+                if self.sides[0].name != self.sides[1].name
+                else {"what": what, "first": a, "second": b}
+                for what, a, b in self.differences()
+            ],
+        }
+
+    def tables(self) -> list[Table]:
+        """An overview, and both fronts."""
+        return [self._overview(), self._fronts()]
+
+    def _overview(self) -> Table:
+        first, second = self.sides
+        table = Table(
+            title=f"{first.name} and {second.name} - simulated; {self._values_are()}", title_justify="left"
+        )
+        table.add_column("")
+        for side in self.sides:
+            table.add_column(side.name, overflow="fold")
+
+        def row(what: str, *cells: str, style: str | None = None) -> None:
+            table.add_row(what, *cells, style=style)
+
+        row("configurations measured", *(f"{s.measured:,}" for s in self.sides))
+        row("feasible", *(f"{s.feasible:,}" for s in self.sides))
+        row("scenarios only here", *(", ".join(s.only_here) or "-" for s in self.sides))
+        row("on the front", *(str(len(s.front)) for s in self.sides))
+        row("covered by the other's front", *(f"{100 * s.coverage:.0f} %" for s in self.sides))
+        row("hypervolume", *(f"{s.hypervolume:.4f}" for s in self.sides))
+        row("recommended", *(_said(s.recommended) for s in self.sides), style="bold green")
+        for place, name in enumerate(self.objectives):
+            shown = (
+                words.value(s.recommended.values[place], self.combine) if s.recommended else "-"
+                for s in self.sides
+            )
+            row(f"  {name}", *shown)
+        for what, a, b in self.differences():
+            row(f"  differs: {what}", a, b)
+        return table
+
+    def _fronts(self) -> Table:
+        table = Table(title="Fronts, best first in the first objective", title_justify="left")
+        table.add_column("study")
+        table.add_column("configuration", overflow="fold")
+        for name in self.objectives:
+            table.add_column(name.replace(".", ".\n"), justify="right")
+        table.add_column("covered by\nthe other")
+        entries = [(entry.values, place, entry) for place, s in enumerate(self.sides) for entry in s.front]
+        for _, place, entry in sorted(entries, key=lambda e: e[:2]):
+            values = (words.value(v, self.combine) for v in entry.values)
+            style = "dim" if entry.covered else None
+            table.add_row(
+                self.sides[place].name,
+                str(entry.configuration),
+                *values,
+                "yes" if entry.covered else "",
+                style=style,
+            )
+        return table
+
+    def _values_are(self) -> str:
+        number = len(self.common)
+        over = "one common scenario" if number == 1 else f"{number} common scenarios"
+        if self.combine == "regret":
+            return f"+: regret, baselines behind the best of both in a scenario, worst of {over}"
+        return f"x: times the baseline, {'mean over' if self.combine == 'mean' else 'worst of'} {over}"
+
+
+def compare(first: Side, second: Side) -> Comparison:
+    """Compare two studies. Without a common scenario, or without a baseline, fronts are empty and notes say so."""
+    objectives, notes = _objectives(first, second)
+    combine: Combine = first.study.combine
+    if combine != second.study.combine:
+        combine = "mean"
+        notes.append(
+            f"{first.name} combines scenarios by {first.study.combine}, {second.name} by {second.study.combine}; "
+            "compared by mean"
+        )
+    names = {key: name for name, key in second.keys.items()}
+    common = {name: names[key] for name, key in first.keys.items() if key in names}
+    if not common:
+        notes.append("the studies have no scenario in common: nothing can be compared")
+    for name in first.keys:
+        if name in second.keys and first.keys[name] != second.keys[name]:
+            notes.append(
+                f"{name} is another scenario in each: its workload, readers, pressure, machine, seed or simulator "
+                "differs"
+            )
+    if first.study.bounds() != second.study.bounds():
+        notes.append("their constraints differ; each configuration is held to those of its own study")
+    sides = [(first, list(common)), (second, list(common.values()))]
+    ratios = [_ratios(side, scenarios, objectives) for side, scenarios in sides]
+    best = _best([row for each in ratios for row in each.values()]) if combine == "regret" else ()
+    valued = [{number: _combined(rows, combine, best) for number, rows in each.items()} for each in ratios]
+    fronts = [_front(each) for each in valued]
+    summaries = [
+        _summary(side, values, front, others, scenarios, combine)
+        for (side, scenarios), values, front, others in zip(
+            sides, valued, fronts, reversed(fronts), strict=True
+        )
+    ]
+    return Comparison(objectives, combine, tuple(common), tuple(notes), (summaries[0], summaries[1]))
+
+
+Rows = tuple[tuple[float, ...], ...]
+Values = dict[int, tuple[float, ...]]
+
+
+def _objectives(first: Side, second: Side) -> tuple[tuple[str, ...], list[str]]:
+    mine, others = first.study.objectives, second.study.objectives
+    if set(mine) == set(others):
+        return mine, []
+    both = tuple(name for name in mine if name in others)
+    if len(both) < 2:
+        both = tuple(dict.fromkeys((*mine, *others)))[:4]
+    return both, [f"their objectives differ; compared by {', '.join(both)}"]
+
+
+def _ratios(side: Side, scenarios: Sequence[str], objectives: Sequence[str]) -> dict[int, Rows]:
+    """By trial number, of what the study may choose and its constraints allow: a row of ratios per scenario."""
+    baseline = side.standing.baseline
+    if baseline is None or not scenarios:
+        return {}
+    bases = dict(baseline.measurements)
+    space = side.study.space()
+
+    def rows(point: Point) -> Rows:
+        measured = dict(point.measurements)
+        return tuple(
+            tuple(measured[s].get(name) / max(bases[s].get(name), 1.0) for name in objectives)
+            for s in scenarios
+        )
+
+    return {
+        p.trial.number: rows(p) for p in side.standing.points if p.feasible and p.trial.configuration in space
+    }
+
+
+def _best(rows: Sequence[Rows]) -> Rows:
+    """For each scenario and objective the smallest ratio."""
+    return tuple(
+        tuple(min(column) for column in zip(*scenario, strict=True)) for scenario in zip(*rows, strict=True)
+    )
+
+
+def _combined(rows: Rows, combine: Combine, best: Rows) -> tuple[float, ...]:
+    if combine == "regret":
+        rows = tuple(
+            tuple(ratio - least for ratio, least in zip(row, leasts, strict=True))
+            for row, leasts in zip(rows, best, strict=True)
+        )
+    columns = zip(*rows, strict=True)
+    if combine == "mean":
+        return tuple(sum(column) / len(rows) for column in columns)
+    return tuple(max(column) for column in columns)
+
+
+def _front(values: Values) -> Values:
+    numbers = sorted(values)
+    kept = pareto.non_dominated([values[n] for n in numbers])
+    return {numbers[i]: values[numbers[i]] for i in kept}
+
+
+def _summary(
+    side: Side, values: Values, front: Values, others: Values, scenarios: Sequence[str], combine: Combine
+) -> Summary:
+    points = {p.trial.number: p for p in side.standing.points}
+    reference = REFERENCE[combine]
+
+    def entry(number: int) -> Entry:
+        mine = values[number]
+        covered = any(all(o <= m for o, m in zip(other, mine, strict=True)) for other in others.values())
+        return Entry(number, points[number].trial.configuration, mine, covered)
+
+    entries = tuple(entry(number) for number in front)
+    chosen, why = recommended(list(front), list(front.values()), reference)
+    corner = (reference,) * len(next(iter(front.values()), ()))
+    return Summary(
+        name=side.name,
+        measured=side.standing.measured,
+        feasible=side.standing.feasible,
+        only_here=tuple(name for name in side.keys if name not in scenarios),
+        front=entries,
+        hypervolume=pareto.hypervolume(list(front.values()), corner) if front else 0.0,
+        coverage=sum(e.covered for e in entries) / len(entries) if entries else 0.0,
+        recommended=entry(chosen) if chosen is not None else None,
+        why=why,
+    )
+
+
+def _said(entry: Entry | None) -> str:
+    return str(entry.configuration) if entry else "nothing"
