@@ -363,10 +363,12 @@ def status(
     """How a study stands, or a job. Example: python -m sweep status quick"""
 
     def work() -> int:
-        from sweep import cluster_commands, commands
-
         if address is not None:
+            from sweep import cluster_commands
+
             return cluster_commands.status(study, address, form)
+        from sweep import commands
+
         return commands.show_status(store, study, form)
 
     _run(work)

@@ -1,4 +1,4 @@
-"""The files that a study leaves: every trial, and the report with what belongs to it."""
+"""The files that a study leaves: every trial, and the report with what belongs to it; and two studies compared."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import hashlib
 import os
 from pathlib import Path
 
+from rich.console import Console
+
 from sweep import kept as keeping
 from sweep.backends.evaluator import Scenario
 from sweep.commands import print_json
 from sweep.judge import Standing
 from sweep.kept import Kept, course_of
 from sweep.report import Evidence, write
+from sweep.report.compare import Side, compare
 from sweep.scenarios import scenarios
 from sweep.store import read
 
@@ -48,4 +51,22 @@ def write_report(store: Path, name: str, directory: Path | None, form: str) -> i
     else:
         for path in written:
             print(os.path.relpath(path))
+    return 0
+
+
+def show_comparison(store: Path, a: str, b: str, form: str) -> int:
+    """Two kept studies side by side."""
+    first, second = (
+        Side(kept.study.name, kept.study, kept.keys, kept.standing())
+        for kept in (keeping.find(store, a), keeping.find(store, b))
+    )
+    found = compare(first, second)
+    if form == "json":
+        print_json(found.document())
+    else:
+        console = Console()
+        for table in found.tables():
+            console.print(table)
+        for note in found.notes:
+            console.print(note, markup=False, highlight=False)
     return 0
