@@ -115,9 +115,10 @@ class Course:
         if not trials:
             return [], []
         self._batches.append(trials)
-        # Where the batch after the next was begun, this one had ended: what is not settled was given up.
         if self._begun >= trials[0].number // self._study.batch_size + AHEAD:
-            return [], []
+            # The batch after the next was begun, so this one had ended: what was tried and is not settled was
+            # given up. What has no attempt was lost from the store, and is measured again.
+            trials = [trial for trial in trials if trial.number not in self._made]
         return self._sort(trials)
 
     def _stored(self, numbers: range) -> list[Trial]:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,13 +72,13 @@ class Watched(Proposer):
 # -- what a sweep does ----------------------------------------------------------------------------
 
 
-def test_a_sweep_runs_its_budget_and_numbers_its_trials(course: list[Row]) -> None:
+def test_a_sweep_runs_its_budget_and_numbers_its_trials(course: Table) -> None:
     assert [trial.number for trial, _, _ in course] == list(range(80))
     assert any(failure for _, _, failure in course)
     assert any(m.violations for _, measured, _ in course for _, m in measured)
 
 
-def test_baseline_presets_and_defaults_come_first(course: list[Row]) -> None:
+def test_baseline_presets_and_defaults_come_first(course: Table) -> None:
     baseline, *others = [trial for trial, _, _ in course[:FIRST]]
     assert baseline.origin == "baseline"
     assert baseline.configuration == Configuration.of("per_object", policies.policy("per_object").defaults())
@@ -103,7 +104,7 @@ def test_the_proposer_is_told_all_batches_in_the_order_of_their_numbers(tmp_path
         assert set(told) == {trial.configuration for trial, _, _ in table[first : first + size]}
 
 
-def test_another_seed_is_another_course(tmp_path: Path, course: list[Row]) -> None:
+def test_another_seed_is_another_course(tmp_path: Path, course: Table) -> None:
     _, attempts = sweep(study(seed=2), tmp_path)
     assert trial_table(attempts) != course
 
@@ -158,7 +159,7 @@ def test_the_ending_is_what_the_store_says(tmp_path: Path) -> None:
 @given(seed=st.integers(0, 2**32), workers=st.integers(1, 40))
 @settings(max_examples=8)
 def test_workers_their_number_and_their_losses_do_not_change_the_course(
-    tmp_path_factory: pytest.TempPathFactory, course: list[Row], seed: int, workers: int
+    tmp_path_factory: pytest.TempPathFactory, course: Table, seed: int, workers: int
 ) -> None:
     _, attempts = sweep(STUDY, tmp_path_factory.mktemp("shuffled"), Shuffled(seed, workers))
     assert trial_table(attempts) == course
@@ -183,7 +184,7 @@ def test_every_sampler_and_every_judgement_has_one_course(tmp_path: Path, sample
 )
 @settings(max_examples=12)
 def test_a_sweep_that_was_stopped_goes_on_as_if_it_had_not_been(
-    tmp_path_factory: pytest.TempPathFactory, course: list[Row], runs: list[tuple[int, int]], seed: int
+    tmp_path_factory: pytest.TempPathFactory, course: Table, runs: list[tuple[int, int]], seed: int
 ) -> None:
     place = tmp_path_factory.mktemp("stopped")
     finished = 0
@@ -220,7 +221,7 @@ class Dying(FileStore):
 )
 @settings(max_examples=12)
 def test_a_driver_that_died_at_any_append_is_resumed_exactly(
-    tmp_path_factory: pytest.TempPathFactory, course: list[Row], deaths: list[tuple[int, bool, int]]
+    tmp_path_factory: pytest.TempPathFactory, course: Table, deaths: list[tuple[int, bool, int]]
 ) -> None:
     place = tmp_path_factory.mktemp("died")
     for left, kept, workers in deaths:
@@ -242,7 +243,7 @@ def test_a_driver_that_died_at_any_append_is_resumed_exactly(
 @settings(max_examples=10)
 def test_a_larger_budget_goes_on_from_where_the_smaller_one_ended(
     tmp_path_factory: pytest.TempPathFactory,
-    course: list[Row],
+    course: Table,
     budgets: list[int],
     seed: int,
     polls: int,
@@ -259,7 +260,7 @@ def test_a_larger_budget_goes_on_from_where_the_smaller_one_ended(
 @given(polls=st.integers(1, 80), raised=st.integers(81, 120))
 @settings(max_examples=6)
 def test_a_sweep_that_was_stopped_may_have_its_budget_raised(
-    tmp_path_factory: pytest.TempPathFactory, course: list[Row], polls: int, raised: int
+    tmp_path_factory: pytest.TempPathFactory, course: Table, polls: int, raised: int
 ) -> None:
     place = tmp_path_factory.mktemp("stopped-and-raised")
     sweep(STUDY, place, Shuffled(polls), stop=after(polls))
@@ -278,6 +279,21 @@ def test_what_the_store_has_is_not_asked_for_again(tmp_path: Path) -> None:
     _, attempts = sweep(study(112), tmp_path, asked=watched)
     assert watched.asked == list(range(80, 112))
     assert len(attempts) == 112
+
+
+@given(gone=st.sets(st.integers(0, 79), min_size=1, max_size=30), seed=st.integers(0, 99))
+@settings(max_examples=6)
+def test_what_was_lost_from_the_middle_of_the_store_is_measured_again(
+    tmp_path_factory: pytest.TempPathFactory, course: Table, gone: set[int], seed: int
+) -> None:
+    """A damaged stretch of the log: what stands behind it is kept."""
+    place = tmp_path_factory.mktemp("damaged")
+    with closing(FileStore(place)) as store:
+        store.append(
+            [Attempt(*row[:1], 0, *row[1:], "", 0.0, 0.0) for row in course if row[0].number not in gone]
+        )
+    _, attempts = sweep(STUDY, place, Shuffled(seed))
+    assert trial_table(attempts) == course
 
 
 # -- what no worker survives ------------------------------------------------------------------------
@@ -305,9 +321,7 @@ def test_what_was_given_up_is_not_proposed_again(tmp_path: Path) -> None:
     assert len(watched.told) == 80
 
 
-def test_what_was_given_up_at_the_end_may_be_measured_by_another_run(
-    tmp_path: Path, course: list[Row]
-) -> None:
+def test_what_was_given_up_at_the_end_may_be_measured_by_another_run(tmp_path: Path, course: Table) -> None:
     _, attempts = sweep(STUDY, tmp_path, Shuffled(1, lost=frozenset({70, 79})))
     assert {trial.number for trial, _, _ in trial_table(attempts)} == set(range(80)) - {70, 79}
     _, attempts = sweep(STUDY, tmp_path, Shuffled(2))
@@ -325,7 +339,7 @@ def test_a_budget_smaller_than_the_first_trials_still_has_the_baseline(tmp_path:
     assert ending.standing.points[0].ratios == (1.0, 1.0)
 
 
-def test_wall_time_ends_a_sweep_without_calling_it_interrupted(tmp_path: Path, course: list[Row]) -> None:
+def test_wall_time_ends_a_sweep_without_calling_it_interrupted(tmp_path: Path, course: Table) -> None:
     ticks = iter(range(10_000))
     limited = study(budget={"trials": 80, "wall_time_s": 50})
     ending, attempts = sweep(limited, tmp_path, clock=lambda: float(next(ticks)))
