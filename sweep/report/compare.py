@@ -82,7 +82,7 @@ class Comparison:
         """Of the recommendations: (what, in the first, in the second); empty where they are the same."""
         first, second = (side.recommended for side in self.sides)
         if first is None or second is None:
-            return [] if first is second else [("recommended", *map(_said, (first, second)))]
+            return [] if first is second else [("recommended", _said(first), _said(second))]
         a, b = first.configuration, second.configuration
         found = [("policy", a.policy, b.policy)] if a.policy != b.policy else []
         mine, other = a.mapping(), b.mapping()

@@ -15,6 +15,7 @@ from sweep.backends.simulator import build_id
 from sweep.judge import REFERENCE, Point
 from sweep.report import charts, summary, svg, tables, words
 from sweep.report.facts import Facts
+from sweep.report.importance import MIN_POINTS
 from sweep.trial import METRICS
 
 MAX_FRONT_ROWS: Final = 25
@@ -95,6 +96,8 @@ def _context(facts: Facts) -> dict[str, Any]:
         "metrics": tuple(METRICS),
         "policies": policies.catalogue(),
         "presets": policies.presets(),
+        "too_few": [each.of or "the choice of the policy" for each in facts.importance if not each.shares],
+        "min_points": MIN_POINTS,
         "bounds": [str(bound) for bound in facts.study.bounds()],
         "build_id": build_id(),
     }
