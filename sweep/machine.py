@@ -254,7 +254,8 @@ def _read(path: Path, extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise MachineError(f"{path}: extends itself")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        # ValueError: bytes that are no UTF-8, or a scalar that looks like a date and is none.
         raise MachineError(f"{path}: cannot be read as YAML: {error}") from None
     if not isinstance(raw, dict):
         raise MachineError(f"{path}: expected a mapping with the sections {', '.join(_SECTIONS)}")

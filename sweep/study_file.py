@@ -168,5 +168,5 @@ def _override(data: dict[str, Any], text: str) -> None:
             raise StudyError(f"--set {text}: {parent!r} holds a value, not keys")
     try:
         data[last] = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError) as error:
-        raise StudyError(f"--set {text}: the value is not YAML") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise StudyError(f"--set {text[:80]}: the value is not YAML") from error
