@@ -27,8 +27,8 @@ class Speed:
 def metrics(now: Standing, speed: Speed | None = None) -> dict[str, float]:
     """What a moment of a study shows. The part before the slash is a section of the MLflow UI."""
     shown = {
-        "hypervolume": now.hypervolume,
-        "front/configurations": float(len(now.front)),
+        "front/hypervolume": now.hypervolume,
+        "front/size": float(len(now.front)),
         "trials/feasible": float(now.feasible),
         "trials/infeasible": float(now.measured - now.feasible),
         "trials/failed": float(len(now.failed)),

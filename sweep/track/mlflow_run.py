@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sweep.judge import Standing
+from sweep.track import view
 from sweep.track.course import Course
 from sweep.track.labelled import Labelled, labelled
 from sweep.track.note import Place, note, while_running
@@ -69,6 +70,7 @@ class StudyRun:
                 _NOTE: while_running(beginning.name),
                 "study": beginning.name,
                 "figures": "simulated",
+                "mlflow.source.name": "python -m sweep",
             }
             run = client.create_run(experiment_id, int(1000 * begun_s), tags, beginning.name)
         place = Place(experiment_id, run.info.run_id)
@@ -98,9 +100,13 @@ class StudyRun:
         """The labelled points, the files, and the note that leads to them."""
         from mlflow.entities import RunTag
 
-        run_ids = self._show_labelled(labelled(now), at_s)
-        names = [path.name for path in artifacts]
-        tags = [RunTag(_NOTE, note(now, self.place, names, run_ids))]
+        self._show_labelled(labelled(now), at_s)
+        self._client.set_experiment_tag(
+            self.place.experiment_id,
+            view.TAG + self.place.run_id,
+            view.view(self.place.run_id, now.objectives),
+        )
+        tags = [RunTag(_NOTE, note(now, self.place, [path.name for path in artifacts]))]
         if now.recommended:
             tags.append(RunTag("recommended", str(now.recommended.trial.configuration)))
         self._client.log_batch(self.place.run_id, tags=tags)
@@ -110,8 +116,8 @@ class StudyRun:
             if path.name == "trials.parquet":
                 _log_dataset(self._client, self.place.run_id, path)
 
-    def _show_labelled(self, points: Sequence[Labelled], at_s: float) -> list[str]:
-        """A child run for each point, those of an earlier ending taken up again; their ids."""
+    def _show_labelled(self, points: Sequence[Labelled], at_s: float) -> None:
+        """A child run for each point, those of an earlier ending taken up again."""
         children = self._client.search_runs(
             [self.place.experiment_id], f"tags.`{_PARENT}` = '{self.place.run_id}'"
         )
@@ -122,12 +128,10 @@ class StudyRun:
             if key not in kept or known[key] is not child:
                 self._client.delete_run(child.info.run_id)
         # The UI lists the newest first: each is a little older than the one before it.
-        return [
+        for place, point in enumerate(points):
             self._show_point(point, known.get(point.key), int(1000 * at_s) - place)
-            for place, point in enumerate(points)
-        ]
 
-    def _show_point(self, point: Labelled, known: Any, at_ms: int) -> str:
+    def _show_point(self, point: Labelled, known: Any, at_ms: int) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         name = point.name[:_MAX_NAME]
@@ -147,7 +151,6 @@ class StudyRun:
             self._client.log_batch(run_id, metrics=metrics, params=params, tags=tags)
         if run.info.status != "FINISHED":
             self._client.set_terminated(run_id, end_time=at_ms)
-        return run_id
 
 
 def _client(uri: str) -> Any:

@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from sweep.judge import Standing
 from sweep.report import tables
 
-_FILES: Final = {
-    "report.html": "the report: why this one, what else was measured, what was infeasible",
-    "front.html": "the front; hovering shows the configuration",
-    "recommended.yaml": "the recommended configuration, to be fed back (`simulate --config`)",
-    "trials.parquet": "every trial with every metric",
-}
-"""What is worth a link, most wanted first."""
+_MODEL_TRAINING: Final = {"workflowType": "machine_learning"}
+"""Without it the UI shows what it has for language models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a study stands in MLflow, as its UI addresses it."""
+    """Where a study stands in MLflow, as its UI addresses it (from `#` on)."""
 
     experiment_id: str
     run_id: str
 
     def page(self, *tail: str) -> str:
-        """Of the study's run, from `#` on: the overview, or the tab and file of `tail`."""
-        return "#/" + "/".join(("experiments", self.experiment_id, "runs", self.run_id, *tail))
+        """Of the study's run: the overview, or the tab and file of `tail`."""
+        path = "/".join(("experiments", self.experiment_id, "runs", self.run_id, *tail))
+        return f"#/{path}?{urlencode(_MODEL_TRAINING)}"
 
-    def comparison(self, run_ids: Sequence[str]) -> str:
-        """The page that compares runs, with their parallel coordinates."""
-        runs, experiments = json.dumps(list(run_ids)), json.dumps([self.experiment_id])
-        return f"#/compare-runs?runs={quote(runs)}&experiments={quote(experiments)}"
+    def view(self) -> str:
+        """Of its labelled points side by side."""
+        query = {"viewStateShareKey": self.run_id, "compareRunsMode": "CHART"} | _MODEL_TRAINING
+        return f"#/experiments/{self.experiment_id}/runs?{urlencode(query)}"
 
 
 def while_running(name: str) -> str:
     """Before there is a recommendation."""
     return (
-        f"The study `{name}` is running. Its figures are **simulated**. *Model metrics* shows how the front "
-        "grows; the recommendation, the front and the report come when it ends."
+        f"The study `{name}` is running; its figures are **simulated**. *Model metrics* shows how the front "
+        "grows. The recommendation, the front and the report come when it ends."
     )
 
 
-def note(now: Standing, place: Place, files: Sequence[str], labelled_run_ids: Sequence[str]) -> str:
-    """Markdown. files: names of the artifacts that are there."""
-    lines = [f"**{tables.advice(now)}**", "", "Where to look:", ""]
-    lines += [
-        f"- [{name}]({place.page('artifacts', name)}): {text}"
-        for name, text in _FILES.items()
+def note(now: Standing, place: Place, files: Sequence[str]) -> str:
+    """Markdown, of which the UI shows about five lines at first. files: names of the artifacts there are."""
+    best = now.recommended
+    opening = f"Use {best.trial.configuration}" if best else "Nothing is recommended"
+    links = [
+        f"[{text}]({place.page('artifacts', name)})"
+        for name, text in (("report.html", "Report"), ("front.html", "Front"))
         if name in files
     ]
-    lines.append(f"- [Model metrics]({place.page('model-metrics')}): how the front grew with the trials")
-    if labelled_run_ids:
-        lines.append(
-            f"- [Parallel coordinates]({place.comparison(labelled_run_ids)}) of the front, the baseline and "
-            "what kernels do: the child runs of this one"
-        )
-    return "\n".join(lines)
+    links.append(f"[Front, baseline and kernels]({place.view()})")
+    links.append(f"[Hypervolume over trials]({place.page('model-metrics')})")
+    links.append(f"[Files]({place.page('artifacts')})")
+    return f"**{opening}** (simulated). {' · '.join(links)}\n\n{tables.advice(now)}\n"

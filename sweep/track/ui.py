@@ -27,7 +27,6 @@ DEFAULT_PORT: Final = 5000
 READY_TIMEOUT_S: Final = 90.0
 _END_TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.2
-_MODEL_TRAINING: Final = "?workflowType=machine_learning"  # and not traces of language models
 _PRIVATE: Final = ("10.*", "192.168.*", *(f"172.{i}.*" for i in range(16, 32)))
 
 
@@ -64,7 +63,7 @@ def serve(
                 f"Warning: whoever reaches {host}:{port} can read and change what it shows, without a password."
             )
         for name in [study] if study else shown:
-            say(f"{name}: {root}{shown[name].page()}{_MODEL_TRAINING}")
+            say(f"{name}: {root}{shown[name].page()}")
         say("Ctrl-C ends it.")
         if server.wait() != 0:
             raise UiError(f"MLflow's server has ended:\n{_tail(log)}")

@@ -61,8 +61,8 @@ def test_what_a_moment_shows() -> None:
     best = now.recommended
     assert best is not None
     assert metrics(now, Speed(trials_per_s=300, ask_ms=2.5, workers_busy_share=0.95)) == {
-        "hypervolume": now.hypervolume,
-        "front/configurations": len(now.front),
+        "front/hypervolume": now.hypervolume,
+        "front/size": len(now.front),
         "trials/feasible": 12,
         "trials/infeasible": 0,
         "trials/failed": 0,

@@ -41,7 +41,7 @@ def steps(server: Server) -> list[int]:
     parent, _ = runs(server)
     if parent is None:
         return []
-    return [m.step for m in client(server).get_metric_history(parent.info.run_id, "hypervolume")]
+    return [m.step for m in client(server).get_metric_history(parent.info.run_id, "front/hypervolume")]
 
 
 def test_a_server_that_goes_away_and_comes_back_during_a_sweep_shows_it_all(
@@ -50,16 +50,16 @@ def test_a_server_that_goes_away_and_comes_back_during_a_sweep_shows_it_all(
     server.start()
     tracker = MlflowTracker(server.uri, "sweep/small")
     begin(tracker)
-    tracker.progress(4, {"hypervolume": 0.1})
+    tracker.progress(4, {"front/hypervolume": 0.1})
     until(lambda: steps(server) == [4])
     server.stop()
-    tracker.progress(8, {"hypervolume": 0.2})
+    tracker.progress(8, {"front/hypervolume": 0.2})
     until(lambda: bool(tracker.troubles()))
-    tracker.progress(10, {"hypervolume": 0.3})
+    tracker.progress(10, {"front/hypervolume": 0.3})
     server.start()
     until(lambda: steps(server) == [4, 8, 10])
     assert tracker.troubles() == []
-    tracker.progress(12, {"hypervolume": 0.4})
+    tracker.progress(12, {"front/hypervolume": 0.4})
     tracker.finish(standing(12), results(tmp_path / "results", 12), complete=True)
     assert tracker.troubles() == []
     assert steps(server) == [4, 8, 10, 12]
