@@ -59,7 +59,8 @@ class Course:
         measured; where that is complete, it is told before anything is asked for, beyond the budget."""
         self._study, self._scenarios, self._clock = study, tuple(scenarios), clock
         self._first = _first_trials(study)
-        complete = [k for k in known if self._is_complete(k) and k.configuration in study.space()]
+        space = study.space()
+        complete = [k for k in known if self._is_complete(k) and k.configuration in space]
         listed = {configuration.key() for _, configuration in self._first}
         self._first += [
             (f"from:{k.study}", k.configuration) for k in complete if k.configuration.key() not in listed
