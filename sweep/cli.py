@@ -185,7 +185,11 @@ def simulate(
         from sweep import simulate_command
 
         if config is not None:
-            given = {"--workload": workload, "--policy": policy != "per_object", "--set": overrides}
+            given: dict[str, object] = {
+                "--workload": workload,
+                "--policy": policy != "per_object",
+                "--set": overrides,
+            }
             given |= {"--machine": machine != "vm-2cpu", "--machine-set": machine_set, "--readers": readers}
             given |= {"--series": series, "--plot": plot}
             if others := [name for name, value in given.items() if value]:
