@@ -11,7 +11,7 @@ from typing import Literal, Self
 from sweep import units
 from sweep.trial import METRICS, Measurement
 
-_TEXT = re.compile(r"\s*([a-z0-9_.]+)\s*(<=|>=|==|=|<|>)\s*(.+?)\s*")
+_TEXT = re.compile(r"\s*([a-z0-9_.]+)\s*(<=|>=|==|=|<|>)\s*([^\s<>=].*?)\s*")
 
 
 class ConstraintError(ValueError):

@@ -48,7 +48,10 @@ def _parse(text: str, units: Mapping[str, int], kind: str) -> float:
         raise UnitError(
             f"{text!r} has {'no unit' if not unit else f'the unknown unit {unit!r}'}; known: {known}"
         )
-    return float(number) * units[unit]
+    value = float(number) * units[unit]
+    if math.isinf(value):
+        raise UnitError(f"{text!r} is too large a {kind}")
+    return value
 
 
 _KINDS: Final[Mapping[str, tuple[str, Mapping[str, int], int]]] = {
@@ -72,11 +75,12 @@ def quantity(value: float | str, unit: str) -> float:
         kind, units, size = _KINDS[unit]
         return _parse(value, units, kind) / size
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
-        raise UnitError(
-            f"{value!r} is no plain number" + (f" (the unit is {unit})" if unit else "")
-        ) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise UnitError(f"{value!r} is no plain number" + (f" (the unit is {unit})" if unit else ""))
+    return number
 
 
 def _scaled(value: float, steps: tuple[tuple[str, float], ...]) -> str:
