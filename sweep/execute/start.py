@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from typing import Any, Final
 
+import grpc  # type: ignore[import-untyped]
 import ray
+from ray._private import services
 from ray._private import worker as ray_worker
+from ray._private.authentication import authentication_token_setup
+from ray._private.grpc_utils import init_grpc_channel
+from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
 from sweep.execute.port import ExecutorError
 
@@ -39,25 +43,26 @@ def health_environment(node_lost_s: float = NODE_LOST_S) -> dict[str, str]:
 def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
     """`node_lost_s` is for a Ray that is started here; a cluster has its own settings.
 
-    Raises ExecutorError, in a few seconds, where there is no cluster.
+    Raises ExecutorError, within seconds, where there is no cluster.
     """
+    # As in later versions of Ray, which warn until then.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    logging.getLogger("ray").setLevel(logging.ERROR)
     _print_nothing()
-    if address and address != "auto":
-        _reach(address)
-    options: dict[str, Any] = {"address": address}
-    if not address:
-        options = {
-            "address": "local",
-            "num_cpus": workers,
-            "include_dashboard": False,
-            "_system_config": health_checks(node_lost_s),
-        }
+    options: dict[str, Any]
+    if address:
+        options = {"address": _reachable(address)}
+    else:  # "local": also where another Ray runs on this machine
+        options = {"address": "local", "num_cpus": workers, "include_dashboard": False}
+        options["_system_config"] = health_checks(node_lost_s)
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, ray.exceptions.RayError, ValueError, RuntimeError) as error:
-        where = f"at {address}" if address else "on this machine"
-        raise ExecutorError(f"no Ray cluster {where}: {error}; try --in-process to run without") from error
+    except (ConnectionError, ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
+        if address:
+            raise ExecutorError(f"{_place(address)} cannot be joined: {error}") from error
+        raise ExecutorError(
+            f"no Ray can be started on this machine: {error}; --in-process runs without"
+        ) from error
 
 
 def _print_nothing() -> None:
@@ -67,11 +72,44 @@ def _print_nothing() -> None:
     ray_worker.print_to_stdstream = lambda data, ignore_prefix=False: log.debug("%s", data.get("lines"))
 
 
-def _reach(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise ExecutorError(f"--address {address}: expected 'auto' or HOST:PORT, such as 10.0.0.5:6379")
-    try:
-        socket.create_connection((host, int(port)), timeout=REACH_S).close()
-    except OSError as error:
-        raise ExecutorError(f"no Ray cluster at {address}: {error}") from error
+def _reachable(address: str) -> str:
+    """HOST:PORT where a cluster answers. Raises ExecutorError.
+
+    Ray itself tries for half a minute, and writes on standard error meanwhile.
+    """
+    if address == "auto":
+        try:
+            found: str = services.canonicalize_bootstrap_address_or_die("auto")
+        except (ConnectionError, ValueError) as error:
+            raise ExecutorError(
+                "--address auto: no Ray runs on this machine; `ray start --address=HEAD:6379` joins it to a "
+                "cluster, and without --address a Ray of its own is started"
+            ) from error
+    else:
+        found = address
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            raise ExecutorError(f"--address {address}: expected 'auto' or HOST:PORT, such as 10.0.0.5:6379")
+    authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    with init_grpc_channel(found, [("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            head = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
+            head.CheckAlive(gcs_service_pb2.CheckAliveRequest(), timeout=REACH_S)
+        except grpc.RpcError as error:
+            raise ExecutorError(f"{_place(address)}: {_why(error)}") from error
+    return found
+
+
+def _place(address: str) -> str:
+    return f"the Ray cluster at --address {address}"
+
+
+def _why(error: Any) -> str:
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        return "wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) as on its head"
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"does not answer within {REACH_S:g} s"
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        detail = error.details().rpartition("last error: ")[2]
+        return f"cannot be reached ({detail}); is its head running, and is this its port (6379 by default)?"
+    return f"is no Ray cluster ({error.details()})"

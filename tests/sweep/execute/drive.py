@@ -1,4 +1,5 @@
-"""A driver as a process of its own: runs trials on a cluster, and prints each attempt as a line of JSON."""
+"""A driver as a process of its own: runs trials on the cluster at an address, or on two workers of its own
+where that is "-", and prints each attempt as a line of JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def row(attempt: Attempt) -> dict[str, object]:
 
 def main(address: str, place: str, *behaviours: str) -> int:
     try:
-        executor = RayExecutor(Trade(Path(place)), address=address)
+        where = {"workers": 2} if address == "-" else {"address": address}
+        executor = RayExecutor(Trade(Path(place)), **where)  # type: ignore[arg-type]
         print(json.dumps({"workers": executor.workers}), flush=True)
         executor.submit(tasks(*behaviours))
         while executor.pending:
