@@ -35,6 +35,22 @@ static inline void account(sim *s, enum account account, s64 t, s64 n)
 		metrics_pending(s, t, account, n, -1);
 }
 
+/* n objects go over from one account to another: as many are retained as before. */
+static inline void account_move(sim *s, enum account from, enum account to, s64 t, s64 n)
+{
+	s128 product = (s128)n * t;
+
+	s->integral[from] += product;
+	s->integral[to] -= product;
+	if (likely(t <= s->horizon && !s->nr_pending)) {
+		s->count[from] -= n;
+		s->count[to] += n;
+	} else {
+		metrics_pending(s, t, from, -n, -1);
+		metrics_pending(s, t, to, n, -1);
+	}
+}
+
 /* An object goes back to the allocator at t. */
 static inline void metrics_free(sim *s, enum account account, s64 t, s64 age)
 {

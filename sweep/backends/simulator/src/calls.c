@@ -139,7 +139,7 @@ static inline void dispose_one(sim *s, struct task_call *call)
 	s->policy->dispose(s, &call->call, &o->dead);
 }
 
-void call_step(sim *s, struct cpu *c)
+static inline void call_step(sim *s, struct cpu *c)
 {
 	struct task_call *call = c->call;
 	s64 start = s->now;
@@ -163,7 +163,7 @@ void call_step(sim *s, struct cpu *c)
 }
 
 /* The CPU's next row, at its time. */
-void row_start(sim *s, struct cpu *c)
+static inline void row_start(sim *s, struct cpu *c)
 {
 	u32 row = c->row;
 	s64 t = s->w.t_ns[row] * PS_PER_NS;
@@ -185,4 +185,17 @@ void row_start(sim *s, struct cpu *c)
 	call_begin(s, c, row);
 	if (s->gp.active && c->qs_needed)
 		cpu_arm_tick(s, c, s->now);
+}
+
+/* Goes on with the task's call, or with rows: until the horizon, or something else wants the CPU. */
+void task_run(sim *s, struct cpu *c)
+{
+	do {
+		if (!c->call)
+			row_start(s, c);
+		else
+			call_step(s, c);
+		c->now = s->now;
+	} while (!c->softirq_pending && !c->rq_head && !c->resumed &&
+		 (c->call ? c->now : next_row_time(c)) < s->horizon);
 }

@@ -22,7 +22,7 @@ static inline struct plat_rcu_head *segment_pop(struct cb_segment *seg)
 
 	seg->head = head->next;
 	if (seg->head)
-		__builtin_prefetch(seg->head);
+		prefetch_object(seg->head);
 	else
 		seg->tail = NULL;
 	seg->nr--;

@@ -7,19 +7,11 @@
 #include "account.h"
 #include "cblist.h"
 
-#include <string.h>
-
 /* A CPU's callbacks become ready in the order in which they were posted: one event for the first. */
 static void post(sim *s, struct cpu *c, struct posted p)
 {
-	if (c->posted_end == c->posted_room && 2 * c->posted_first > c->posted_end) {
-		c->posted_end -= c->posted_first;
-		memmove(c->posted, c->posted + c->posted_first, (size_t)c->posted_end * sizeof(p));
-		c->posted_first = 0;
-	}
-	c->posted = sim_grow(s, c->posted, &c->posted_room, c->posted_end + 1, sizeof(p));
-	c->posted[c->posted_end++] = p;
-	if (c->posted_end - c->posted_first == 1)
+	*(struct posted *)queue_add(s, &c->posted, sizeof(p)) = p;
+	if (c->posted.end - c->posted.first == 1)
 		event_add(s, p.ready, EVENT_CONSTANT_READY, (u32)c->id, NULL, 0);
 }
 
@@ -28,30 +20,30 @@ void call_rcu_constant(sim *s, struct plat_rcu_head *head, s64 objects)
 	s64 ready = s->now + s->m.call_rcu_ps + s->m.gp_constant_ns * PS_PER_NS;
 
 	s->now += s->m.call_rcu_ps;
-	if (objects) {
-		account(s, ACCOUNT_POSTPONED, s->now, -objects);
-		account(s, ACCOUNT_WAITING, s->now, objects);
-	}
+	if (objects)
+		account_move(s, ACCOUNT_POSTPONED, ACCOUNT_WAITING, s->now, objects);
 	post(s, &s->cpus[s->cpu->id], (struct posted){ ready, head, objects });
+}
+
+static const struct posted *first_posted(const struct cpu *c)
+{
+	return c->posted.first < c->posted.end ? (struct posted *)c->posted.at + c->posted.first : NULL;
 }
 
 /* The first callbacks of a CPU are ready. */
 void constant_ready(sim *s, struct cpu *c, s64 t)
 {
-	while (c->posted_first < c->posted_end && c->posted[c->posted_first].ready <= t) {
-		struct posted *p = &c->posted[c->posted_first++];
+	const struct posted *p;
 
+	for (p = first_posted(c); p && p->ready <= t; p = first_posted(c)) {
 		s->r.grace_periods++;
-		if (p->objects) {
-			account(s, ACCOUNT_WAITING, t, -p->objects);
-			account(s, ACCOUNT_READY, t, p->objects);
-		}
+		if (p->objects)
+			account_move(s, ACCOUNT_WAITING, ACCOUNT_READY, t, p->objects);
 		segment_add(&c->invoking, p->head, p->objects);
+		queue_drop_first(&c->posted);
 	}
-	if (c->posted_first < c->posted_end)
-		event_add(s, c->posted[c->posted_first].ready, EVENT_CONSTANT_READY, (u32)c->id, NULL, 0);
-	else
-		c->posted_first = c->posted_end = 0;
+	if (p)
+		event_add(s, p->ready, EVENT_CONSTANT_READY, (u32)c->id, NULL, 0);
 	kthread_wake(s, &c->constant, t);
 }
 
@@ -59,10 +51,8 @@ void constant_ready(sim *s, struct cpu *c, s64 t)
 void constant_gp_ends(sim *s, s64 t, s64 objects)
 {
 	s->r.grace_periods++;
-	if (objects) {
-		account(s, ACCOUNT_WAITING, t, -objects);
-		account(s, ACCOUNT_READY, t, objects);
-	}
+	if (objects)
+		account_move(s, ACCOUNT_WAITING, ACCOUNT_READY, t, objects);
 	task_wake_sleepers(s, t);
 }
 

@@ -25,12 +25,6 @@ bool cpu_is_idle(sim *s, struct cpu *c, s64 t)
 	return !cpu_in_user(s, c, t);
 }
 
-/* When its next row can start; TIME_MAX when there is none, or it waits for another CPU. */
-static s64 next_row_time(const struct cpu *c)
-{
-	return max_s64(c->row_ready, c->now);
-}
-
 s64 cpu_next_time(struct cpu *c)
 {
 	if (c->softirq_pending || c->rq_head || c->call)
@@ -89,17 +83,14 @@ static void slice_over(sim *s, struct cpu *c)
 	}
 }
 
-static void task_run(sim *s, struct cpu *c)
+static void resume_and_run(sim *s, struct cpu *c)
 {
 	if (!c->call && c->resumed && c->resumed->resume_ps <= max_s64(c->now, next_row_time(c))) {
 		c->call = c->resumed;
 		c->resumed = c->call->next;
 		s->now = max_s64(s->now, c->call->resume_ps);
 	}
-	if (c->call)
-		call_step(s, c);
-	else
-		row_start(s, c);
+	task_run(s, c);
 }
 
 void cpu_run(sim *s, struct cpu *c)
@@ -119,7 +110,7 @@ void cpu_run(sim *s, struct cpu *c)
 			if (c->rq_head && s->now >= c->slice_end)
 				slice_over(s, c);
 			else
-				task_run(s, c);
+				resume_and_run(s, c);
 		}
 		c->now = s->now;
 	} while (cpu_next_time(c) < s->horizon);

@@ -124,10 +124,8 @@ void gp_end(sim *s, s64 t)
 	s->gp.last_completed_start_ps = s->gp.start_ps;
 	s->gp.waiting_on[done & 7] = 0;
 	s->r.grace_periods++;
-	if (objects) {
-		account(s, ACCOUNT_WAITING, t, -objects);
-		account(s, ACCOUNT_READY, t, objects);
-	}
+	if (objects)
+		account_move(s, ACCOUNT_WAITING, ACCOUNT_READY, t, objects);
 	if (s->m.nocb)
 		nocb_gp_ended(s, t);
 	else

@@ -17,29 +17,27 @@ static bool sooner(const struct pending *a, const struct pending *b)
 	return a->t != b->t ? a->t < b->t : a->n < b->n;
 }
 
+static struct pending *first_of(struct queue *q)
+{
+	return q->first < q->end ? (struct pending *)q->at + q->first : NULL;
+}
+
 /* Each context's changes come in the order of its local time, but for a rare one. */
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
 {
-	struct pending_queue *q = s->pending_of;
-	struct pending p = { t, age, (s32)n, account };
-	s64 i;
+	struct queue *q = s->pending_of;
+	struct pending *p = queue_add(s, q, sizeof(*p)), *first = first_of(q);
 
-	q->at = sim_grow(s, q->at, &q->room, q->end + 1, sizeof(p));
-	for (i = q->end++; i > q->first && t < q->at[i - 1].t; i--)
-		q->at[i] = q->at[i - 1];
-	q->at[i] = p;
+	for (; p > first && t < p[-1].t; p--)
+		p[0] = p[-1];
+	*p = (struct pending){ t, age, (s32)n, account };
 	s->nr_pending++;
 }
 
-static struct pending *first_of(struct pending_queue *q)
-{
-	return q->first < q->end ? &q->at[q->first] : NULL;
-}
-
 /* The queue whose first change comes before all others'; *limit is the first of the others. */
-static struct pending_queue *earliest_queue(sim *s, struct pending **limit)
+static struct queue *earliest_queue(sim *s, struct pending **limit)
 {
-	struct pending_queue *best = NULL;
+	struct queue *best = NULL;
 
 	*limit = NULL;
 	for (s32 i = 0; i <= s->nr_contexts; i++) {
@@ -61,7 +59,7 @@ void metrics_flush_pending(sim *s, s64 upto)
 {
 	while (s->nr_pending) {
 		struct pending *limit, *p;
-		struct pending_queue *q = earliest_queue(s, &limit);
+		struct queue *q = earliest_queue(s, &limit);
 
 		if (first_of(q)->t > upto)
 			return;
@@ -69,11 +67,9 @@ void metrics_flush_pending(sim *s, s64 upto)
 			metrics_commit(s, (enum account)p->account, p->n);
 			if (p->age >= 0)
 				values_add(s, &s->dead_age, p->age);
-			q->first++;
+			queue_drop_first(q);
 			s->nr_pending--;
 		}
-		if (!p)
-			q->first = q->end = 0;
 	}
 }
 
@@ -136,13 +132,13 @@ static void cut_at_end(sim *s)
 {
 	metrics_flush(s, s->end_ps);
 	for (s32 i = 0; i <= s->nr_contexts; i++) {
-		struct pending_queue *q = &s->pending[i];
+		struct queue *q = &s->pending[i];
 
 		for (struct pending *p = first_of(q); p; p = first_of(q)) {
 			s->integral[p->account] += (s128)p->n * p->t;
 			if (p->age >= 0)
 				s->age_sum_ps += max_s64(s->end_ps - (p->t - p->age), 0);
-			q->first++;
+			queue_drop_first(q);
 		}
 	}
 	s->nr_pending = 0;
@@ -150,15 +146,16 @@ static void cut_at_end(sim *s)
 
 static void censor_dead_objects(sim *s)
 {
-	u32 per = (u32)s->m.objects_per_slab;
+	for (s64 i = 0; i < s->nr_slabs; i++) {
+		const struct slab *slab = &s->slabs[i];
+		const struct object *o = &s->objects[i * s->m.objects_per_slab];
 
-	for (u32 i = 0; i < s->nr_slabs; i++)
-		for (u32 j = 0; j < s->slabs[i].virgin; j++) {
-			struct object *o = &s->objects[(size_t)i * per + j];
-
-			if (o->is_dead)
+		for (u32 left = slab->in_use - slab->live; left; o++)
+			if (o->is_dead) {
 				s->age_sum_ps += max_s64(s->end_ps - o->unlink_ps, 0);
-		}
+				left--;
+			}
+	}
 }
 
 void metrics_finish(sim *s)
@@ -168,8 +165,7 @@ void metrics_finish(sim *s)
 
 	cut_at_end(s);
 	censor_dead_objects(s);
-	for (s64 i = 0; i < s->dead_age.nr; i++)
-		s->age_sum_ps += s->dead_age.at[i];
+	s->age_sum_ps += values_sum(&s->dead_age);
 	for (int a = 0; a < NR_ACCOUNTS; a++)
 		if (s->count[a] < 0)
 			sim_fail(s, "policy '%s' miscounts its objects: %lld in state %d at the end",

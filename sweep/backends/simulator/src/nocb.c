@@ -164,10 +164,8 @@ void call_rcu_nocb(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy)
 	s64 before = c->bypass.nr;
 	bool was_lazy = before == c->lazy_len, was_all_done;
 
-	if (objects) {
-		account(s, ACCOUNT_POSTPONED, s->now, -objects);
-		account(s, ACCOUNT_WAITING, s->now, objects);
-	}
+	if (objects)
+		account_move(s, ACCOUNT_POSTPONED, ACCOUNT_WAITING, s->now, objects);
 	count_direct(s, c, jiffy);
 	if (c->nobypass_count < s->m.nocb_nobypass_lim_per_jiffy && !lazy) {
 		sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);

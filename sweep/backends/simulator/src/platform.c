@@ -112,10 +112,8 @@ u64 plat_gp_start(struct policy_run *s, u32 nr_objects)
 
 	s->now += s->m.gp_start_ps;
 	gp = cookie(s);
-	if (nr_objects) {
-		account(s, ACCOUNT_POSTPONED, s->now, -(s64)nr_objects);
-		account(s, ACCOUNT_WAITING, s->now, nr_objects);
-	}
+	if (nr_objects)
+		account_move(s, ACCOUNT_POSTPONED, ACCOUNT_WAITING, s->now, nr_objects);
 	if (s->m.gp_constant) {
 		event_add(s, (s64)gp, EVENT_CONSTANT_GP, (u32)s->cpu->id, NULL, nr_objects);
 	} else {

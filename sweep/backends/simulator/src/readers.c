@@ -138,10 +138,23 @@ bool reader_may_hold(sim *s, struct object *o, s64 t)
 
 /* ---- preempted readers ---- */
 
+/* The hashes of the slots' numbers are the same in every window. */
+static void hash_slots(sim *s, s64 nr)
+{
+	s64 done = s->room_slot_hashes;
+
+	s->slot_hashes = sim_grow(s, s->slot_hashes, &s->room_slot_hashes, nr, sizeof(u64));
+	for (; done < s->room_slot_hashes; done++)
+		s->slot_hashes[done] = hash((u64)done + 0x70726565);
+}
+
 static void add_preempted(sim *s, const struct window *w, s64 *room)
 {
+	const u64 key = w->key;
+
+	hash_slots(s, w->readers);
 	for (s64 slot = 0; slot < w->readers; slot++) {
-		u64 r = hash(w->key ^ hash((u64)slot + 0x70726565));
+		u64 r = hash(key ^ s->slot_hashes[slot]);
 		struct preempted_reader *p;
 
 		if ((s64)(r % PPM) >= s->w.preempted_ppm)

@@ -68,20 +68,22 @@ static void add_fault_row(sim *s, struct cpu *c, u32 row)
 void rows_deal(sim *s)
 {
 	u32 **ends = s->row_ends = sim_zalloc(s, (size_t)s->m.nr_cpus * sizeof(*ends));
+	const struct sim_workload w = s->w; /* a copy, which no store below can change */
 	struct row_link *links = s->row_links;
+	struct mm *mms = s->mms;
 
 	for (s32 i = 0; i < s->m.nr_cpus; i++)
 		ends[i] = &s->cpus[i].row;
-	for (s64 i = 0; i < s->w.nr_rows; i++) {
-		s32 cpu = s->w.cpu[i];
+	for (s64 i = 0; i < w.nr_rows; i++) {
+		s32 cpu = w.cpu[i];
 
-		if (s->w.kind[i] == ROW_FAULTS) {
+		if (w.kind[i] == ROW_FAULTS) {
 			add_fault_row(s, &s->cpus[cpu], (u32)i);
 			continue;
 		}
 		*ends[cpu] = (u32)i;
 		ends[cpu] = &links[i].next;
-		links[i].ordinal = s->mms[s->w.mm[i]].nr_rows++;
+		links[i].ordinal = mms[w.mm[i]].nr_rows++;
 	}
 	for (s32 i = 0; i < s->m.nr_cpus; i++) {
 		*ends[i] = NO_ROW;

@@ -41,6 +41,17 @@ void *sim_zalloc(sim *s, size_t bytes)
 	return memory;
 }
 
+void queue_make_room(sim *s, struct queue *q, size_t element)
+{
+	if (2 * q->first > q->end) {
+		q->end -= q->first;
+		memmove(q->at, (char *)q->at + (size_t)q->first * element, (size_t)q->end * element);
+		q->first = 0;
+	} else {
+		q->at = sim_grow(s, q->at, &q->room, q->end + 1, element);
+	}
+}
+
 /* ---- the tournament tree over the CPUs' next times ---- */
 
 void cpu_changed(sim *s, struct cpu *c)
@@ -328,7 +339,7 @@ static void teardown(sim *s)
 	for (s32 i = 0; s->cpus && i < s->nr_contexts; i++) {
 		free(s->cpus[i].call);
 		free_calls(s->cpus[i].resumed);
-		free(s->cpus[i].posted);
+		free(s->cpus[i].posted.at);
 		free(s->cpus[i].fault_rows);
 	}
 	free_calls(s->asleep);
@@ -344,6 +355,7 @@ static void teardown(sim *s)
 	free(s->row_ends);
 	free(s->events);
 	free(s->preempted);
+	free(s->slot_hashes);
 	free(s->active_readers);
 	for (s32 i = 0; s->pending && i <= s->nr_contexts; i++)
 		free(s->pending[i].at);

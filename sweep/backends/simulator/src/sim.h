@@ -11,7 +11,29 @@ extern const unsigned nr_all_policies;
 void sim_fail(sim *s, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 void *sim_grow(sim *s, void *array, s64 *room, s64 need, size_t element);
 void *sim_zalloc(sim *s, size_t bytes);
+void queue_make_room(sim *s, struct queue *q, size_t element);
+
+/* A new last element, to be filled in. */
+static inline void *queue_add(sim *s, struct queue *q, size_t element)
+{
+	if (unlikely(q->end == q->room))
+		queue_make_room(s, q, element);
+	return (char *)q->at + (size_t)q->end++ * element;
+}
+
+static inline void queue_drop_first(struct queue *q)
+{
+	if (++q->first == q->end)
+		q->first = q->end = 0;
+}
 void cpu_changed(sim *s, struct cpu *c); /* its next time may be another one now */
+
+/* Posted long ago, and in the order of posting: not in the cache, and soon to be freed. */
+static inline void prefetch_object(const void *dead)
+{
+	__builtin_prefetch(dead, 1);
+	__builtin_prefetch((const char *)dead + sizeof(struct object) - 1, 1);
+}
 
 /* arena.c */
 void arena_open(sim *s, size_t bytes);
@@ -29,9 +51,14 @@ void rows_deal(sim *s);
 void row_look(sim *s, struct cpu *c);
 void row_done(sim *s, struct mm *mm, s64 t);
 
+/* When the CPU's next row can start; TIME_MAX when there is none, or it waits for another CPU. */
+static inline s64 next_row_time(const struct cpu *c)
+{
+	return max_s64(c->row_ready, c->now);
+}
+
 /* calls.c */
-void row_start(sim *s, struct cpu *c);
-void call_step(sim *s, struct cpu *c);
+void task_run(sim *s, struct cpu *c);
 void task_wake_sleepers(sim *s, s64 t);
 
 /* cpu.c */
@@ -70,7 +97,11 @@ void gp_note_changes(sim *s, struct cpu *c);
 s64 timer_expiry(sim *s, s64 t, s64 jiffies); /* of a timer armed at t, as the timer wheel rounds */
 static inline s64 jiffies_at(sim *s, s64 t)
 {
-	return t / s->jiffy_ps;
+	if (unlikely((u64)(t - s->jiffy_start) >= (u64)s->jiffy_ps)) {
+		s->jiffy = t / s->jiffy_ps;
+		s->jiffy_start = s->jiffy * s->jiffy_ps;
+	}
+	return s->jiffy;
 }
 
 /* softirq.c */
@@ -124,6 +155,7 @@ void metrics_call(sim *s, const struct task_call *call, s64 end);
 void metrics_finish(sim *s);
 
 /* values.c */
+s128 values_sum(const struct values *v);
 struct sim_distribution values_describe(struct values *v);
 
 #endif

@@ -34,11 +34,8 @@ static u32 slab_new(sim *s)
 	if (number != NO_SLAB) {
 		s->unused_slabs = s->slabs[number].next;
 	} else {
-		s64 room = s->room_slabs;
-
-		number = s->nr_slabs++;
-		s->slabs = sim_grow(s, s->slabs, &room, s->nr_slabs, sizeof(*s->slabs));
-		s->room_slabs = (u32)room;
+		number = (u32)s->nr_slabs++;
+		s->slabs = sim_grow(s, s->slabs, &s->room_slabs, s->nr_slabs, sizeof(*s->slabs));
 		arena_commit(s, &s->objects[(size_t)s->nr_slabs * (size_t)s->m.objects_per_slab]);
 	}
 	s->slabs[number] = (struct slab){ .next = NO_SLAB, .prev = NO_SLAB };

@@ -39,10 +39,8 @@ void call_rcu_plain(sim *s, struct plat_rcu_head *head, s64 objects)
 	struct cpu *c = s->cpu;
 
 	s->now += s->m.call_rcu_ps;
-	if (objects) {
-		account(s, ACCOUNT_POSTPONED, s->now, -objects);
-		account(s, ACCOUNT_WAITING, s->now, objects);
-	}
+	if (objects)
+		account_move(s, ACCOUNT_POSTPONED, ACCOUNT_WAITING, s->now, objects);
 	segment_add(&c->cblist.seg[CB_NEXT], head, objects);
 	c->cblist.newest_ps = s->now;
 	c->cblist.len++;

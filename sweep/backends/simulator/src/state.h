@@ -36,6 +36,11 @@ static inline s64 min_s64(s64 a, s64 b)
 /* Kinds of rows, as struct sim_workload numbers them. */
 enum row_kind { ROW_CALL, ROW_EXIT, ROW_FAULTS, ROW_ALLOC };
 
+struct queue { /* first in, first out */
+	void *at;
+	s64 first, end, room;
+};
+
 /* ---- objects and slabs (slab.c) ---- */
 
 struct object {
@@ -172,8 +177,7 @@ struct cpu {
 	s64 bypass_first_jiffy, nobypass_last_jiffy, nobypass_count, gp_adv_jiffy;
 	bool cb_asleep;
 	struct cb_segment invoking; /* extracted by rcuop, or the constant-period callbacks */
-	struct posted *posted;
-	s64 posted_first, posted_end, posted_room;
+	struct queue posted;
 	struct kthread rcuop, ksoftirqd, kworker, constant;
 	struct plat_work *work_head, *work_tail;
 	/* allocator */
@@ -256,11 +260,6 @@ struct pending { /* a change that lies behind the horizon */
 	s32 account;
 };
 
-struct pending_queue { /* one for each context, and one for the events */
-	struct pending *at;
-	s64 first, end, room;
-};
-
 struct values { /* of which exact percentiles are taken */
 	s64 *at;
 	s64 nr, room;
@@ -291,7 +290,8 @@ struct policy_run {
 	s32 locks_held;
 	enum run_phase phase;
 	s64 jiffy_ps;
-	s64 end_ps; /* of the measured span, once known */
+	s64 jiffy, jiffy_start; /* the one asked for last */
+	s64 end_ps;		/* of the measured span, once known */
 
 	struct cpu *cpus;
 	s32 nr_contexts; /* CPUs, and their shadows */
@@ -334,12 +334,15 @@ struct policy_run {
 	/* slab.c */
 	struct object *objects;
 	struct slab *slabs;
-	u32 nr_slabs, room_slabs, unused_slabs;
+	s64 nr_slabs, room_slabs;
+	u32 unused_slabs;
 	u32 node_partial_head, node_partial_tail, nr_node_partial;
 	struct sim_lock list_lock;
 
 	/* readers.c */
 	struct preempted_reader *preempted;
+	u64 *slot_hashes;
+	s64 room_slot_hashes;
 	s64 nr_preempted;
 	s64 *active_readers; /* start times */
 	s32 nr_active_readers;
@@ -357,7 +360,7 @@ struct policy_run {
 	s64 count[NR_ACCOUNTS];
 	s128 integral[NR_ACCOUNTS];
 	s64 retained_peak, pinned_peak;
-	struct pending_queue *pending, *pending_of; /* of the context that runs */
+	struct queue *pending, *pending_of; /* of each context, and of the events; of the one that runs */
 	s64 nr_pending;
 	struct values exit_latency, exit_per_object, munmap_latency, dead_age;
 	s128 cpu_freeing_ps, cpu_callback_ps;

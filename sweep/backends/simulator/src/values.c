@@ -66,18 +66,27 @@ static s64 nearest_rank(const struct values *v, s64 percent)
 	return (v->nr * percent + 99) / 100 - 1;
 }
 
+/* Of values that are not negative, in two halves so that it takes no carry. */
+s128 values_sum(const struct values *v)
+{
+	u64 low = 0, high = 0;
+
+	for (s64 i = 0; i < v->nr; i++) {
+		low += (u64)v->at[i] & UINT32_MAX;
+		high += (u64)v->at[i] >> 32;
+	}
+	return ((s128)high << 32) + (s128)low;
+}
+
 /* Reorders the values: half of them lie before p50, and p99 is sought among the others. */
 struct sim_distribution values_describe(struct values *v)
 {
 	struct sim_distribution d = { .count = v->nr };
-	s64 p50 = nearest_rank(v, 50), p99 = nearest_rank(v, 99), largest = INT64_MIN;
-	s128 sum = 0;
+	s64 p50 = nearest_rank(v, 50), p99 = nearest_rank(v, 99), largest = 0;
 
 	if (!v->nr)
 		return d;
-	for (s64 i = 0; i < v->nr; i++)
-		sum += v->at[i];
-	d.mean_ns = (double)sum / (double)v->nr / PS_PER_NS;
+	d.mean_ns = (double)values_sum(v) / (double)v->nr / PS_PER_NS;
 	d.p50_ns = (double)select_rank(v->at, v->nr, p50) / PS_PER_NS;
 	d.p99_ns = (double)select_rank(v->at + p50, v->nr - p50, p99 - p50) / PS_PER_NS;
 	for (s64 i = p99; i < v->nr; i++)
