@@ -173,6 +173,28 @@ class Study(_Value):
     seed: int = Field(default=1, ge=0, lt=2**32)
     repeats: int = Field(default=1, ge=1, le=100, description="Seeds with which each scenario is measured.")
 
+    @field_validator("policies", mode="before")
+    @classmethod
+    def _shape(cls, wanted: Any) -> Any:
+        """Said here, in one message: pydantic would say of each form why it is not that one."""
+        if wanted == "all" or (isinstance(wanted, list | tuple) and all(isinstance(p, str) for p in wanted)):
+            return wanted
+        if not isinstance(wanted, Mapping) or not all(isinstance(name, str) for name in wanted):
+            raise ValueError(
+                "expected `all`, a list of policies, or policies with the ranges of their parameters"
+            )
+        for name, ranges in wanted.items():
+            if ranges is not None and not isinstance(ranges, Mapping):
+                raise ValueError(
+                    f"{name}: expected ranges by parameter, such as {{{_a_range(name)}}}, or nothing"
+                )
+            for param, value in (ranges or {}).items():
+                if not isinstance(param, str) or not _is_range(value):
+                    raise ValueError(
+                        f"{name}.{param}: expected a value, a list of values, or {{min: .., max: ..}}"
+                    )
+        return wanted
+
     @field_validator("workloads", "machines", "objectives", "policies", "constraints")
     @classmethod
     def _unique(cls, items: Any) -> Any:
@@ -255,6 +277,25 @@ class Study(_Value):
         if values["policies"] == "all":
             values["policies"] = list(self.policy_names())
         return values
+
+
+def _is_range(value: Any) -> bool:
+    inner = (
+        value.values()
+        if isinstance(value, Mapping)
+        else value
+        if isinstance(value, list | tuple)
+        else (value,)
+    )
+    return all(isinstance(each, bool | int | float | str) for each in inner) and (
+        not isinstance(value, Mapping) or all(isinstance(key, str) for key in value)
+    )
+
+
+def _a_range(policy: str) -> str:
+    """An example, as people write it."""
+    params = policies.catalogue()[policy].params if policy in policies.catalogue() else ()
+    return f"{params[0].name}: {params[0].default}" if params else "max: 32"
 
 
 def _shortest(use: WorkloadUse) -> str | dict[str, Any]:

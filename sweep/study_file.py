@@ -85,7 +85,8 @@ def schema() -> dict[str, Any]:
 
 _WORDS = (
     ("a list", "a valid tuple"),
-    ("list", "tuple"),
+    ("list", "Tuple"),
+    ("", " after validation"),
     ("keys and values", "a valid dictionary"),
     ("", " or instance of Pressure"),
     ("", " or instance of Readers"),
@@ -96,20 +97,15 @@ _WORDS = (
 
 def _told_once(errors: Sequence[Any]) -> list[Any]:
     """Of a key that has several forms, pydantic tells what is wrong with each: keep the form meant."""
-    forms = ("literal['all']", "tuple[str,...]", "dict[str,")
-    found = [e for e in errors if not (len(e["loc"]) > 1 and str(e["loc"][1]).startswith("literal["))]
-    by_shape = [
-        e
-        for e in found
-        if not (
-            len(e["loc"]) > 1
-            and str(e["loc"][1]).startswith(forms)
-            and e["type"] in ("tuple_type", "dict_type", "mapping_type")
-        )
-    ]
-    found = by_shape or found or list(errors)
+    forms = [e for e in errors if not (len(e["loc"]) > 1 and str(e["loc"][1]).startswith("literal["))]
+    found = forms or list(errors)
     # A list whose elements are wrong is not also too short.
-    return [e for e in found if e["type"] != "too_short" or not any(len(o["loc"]) > 1 for o in found)]
+    return [e for e in found if e["type"] != "too_short" or not any(_is_inside(o, e) for o in found)]
+
+
+def _is_inside(inner: Any, outer: Any) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
 
 
 def _explain(where: str, error: Any) -> str:
@@ -163,7 +159,9 @@ def _override(data: dict[str, Any], text: str) -> None:
         raise StudyError(f"--set {text}: expected KEY=VALUE, such as --set budget.trials=200")
     *parents, last = key.split(".")
     for parent in parents:
-        data = data.setdefault(parent, {})
+        if data.get(parent) is None:
+            data[parent] = {}
+        data = data[parent]
         if not isinstance(data, dict):
             raise StudyError(f"--set {text}: {parent!r} holds a value, not keys")
     try:

@@ -1,164 +1,146 @@
-"""Study files: what is read, and one clear message for everything that is wrong."""
-
-from pathlib import Path
+"""What a study is: its values, checked against what exists, and the space that it spans."""
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 import policies
-from sweep import paths, study
-from sweep.study import Study, StudyError, find, load
+from sweep.propose import Range
+from sweep.study import Study
+from sweep.study_file import StudyError, parse, read
+from sweep.trial import Configuration
 
-GOOD = {
+GOOD: dict[str, object] = {
     "name": "small",
     "workloads": ["pgbench-connect"],
-    "machine": "vm-2cpu",
+    "machines": ["vm-2cpu"],
     "budget": {"trials": 10},
 }
 
 
-def written(tmp_path: Path, changes: dict[str, object]) -> Path:
-    path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump(GOOD | changes))
-    return path
-
-
-@pytest.mark.parametrize("name", study.names())
-def test_every_study_that_comes_with_the_project_is_good(name: str) -> None:
-    assert load(find(name)).name == name
-
-
-def test_quick_is_what_the_documentation_says() -> None:
-    quick = load(find("quick"))
-    assert len(quick.workloads) == 3
-    assert quick.machine == "vm-2cpu"
-    assert quick.policy_names() == tuple(policies.catalogue())
-    assert quick.objectives == ("exit_latency_ns.p99", "retained_bytes.mean")
-
-
-def test_a_resolved_study_reads_back_as_itself(tmp_path: Path) -> None:
-    first = load(written(tmp_path, {"policies": ["fixed_batch", "per_object"], "readers": "rcu_only"}))
-    path = tmp_path / "resolved.yaml"
-    path.write_text(yaml.safe_dump(first.resolved()))
-    assert load(path).resolved() == first.resolved()
+def study(**changes: object) -> Study:
+    return parse(GOOD | changes, "small.yaml")
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"worklods": ["x"]}, "no key 'worklods'; did you mean 'workloads'"),
-        ({"workloads": []}, "workloads"),
-        ({"workloads": ["pgbench-conect"]}, "no workload 'pgbench-conect'; did you mean 'pgbench-connect'"),
-        ({"workloads": ["pgbench-connect", "pgbench-connect"]}, "twice"),
-        ({"machine": "vm-2cpus"}, "no machine 'vm-2cpus'; did you mean 'vm-2cpu'"),
-        ({"policies": []}, "is empty"),
-        ({"policies": ["fixd_batch"]}, "no policy 'fixd_batch'; did you mean 'fixed_batch'"),
-        ({"policies": "some"}, "policies"),
-        (
-            {"fixed": {"fixed_batch": {"maxx": 3}}},
-            "unknown parameter of fixed_batch 'maxx'; did you mean max",
-        ),
-        ({"fixed": {"fixed_batch": {"max": -3}}}, "'max' does not take -3"),
-        (
-            {"policies": ["sheaf"], "fixed": {"fixed_batch": {"max": 3}}},
-            "no policy of this study 'fixed_batch'",
-        ),
-        (
-            {"objectives": ["exit_latency_ns.p98", "violations"]},
-            "no metric 'exit_latency_ns.p98'; did you mean",
-        ),
-        ({"objectives": ["max_stall_ns"]}, "objectives"),
-        ({"budget": {}}, "budget.trials"),
-        ({"budget": {"trials": 0}}, "budget.trials"),
-        ({"budget": {"trials": "many"}}, "budget.trials"),
-        ({"budget": {"trials": 5, "wall_time": 3}}, "no key 'wall_time'; did you mean 'wall_time_s'"),
-        ({"sampler": "nsga3"}, "sampler"),
-        ({"population": 1}, "population"),
-        ({"seed": -1}, "seed"),
-        ({"name": "Not/A/Name"}, "name"),
+        ({"worklods": ["x"]}, "there is no key 'worklods'; did you mean 'workloads'?"),
+        ({"workloads": []}, "workloads: list should have at least 1 item"),
+        ({"workloads": ["pgbench-conect"]}, "there is no workload 'pgbench-conect'; did you mean 'pgbench-connect'"),
+        ({"workloads": ["pgbench-connect", "pgbench-connect"]}, "workloads: names 'pgbench-connect' twice"),
+        ({"workloads": [{"name": "make-j2", "loop": 2}]}, "there is no key 'loop'; did you mean 'loops'"),
+        ({"workloads": [{"name": "make-j2", "dilation": 0}]}, "dilation: "),
+        ({"machines": ["vm-2cpus"]}, "there is no machine 'vm-2cpus'; did you mean 'vm-2cpu'"),
+        ({"machines": []}, "machines: list should have at least 1 item"),
+        ({"machines": "vm-2cpu"}, 'machines: input should be a list (it is "vm-2cpu")'),
+        ({"machine": "vm-2cpu"}, "there is no key 'machine'; did you mean 'machines'"),
+        ({"policies": []}, "policies: is empty: name at least one policy, or write `all`"),
+        ({"policies": {}}, "policies: is empty"),
+        ({"policies": ["fixd_batch"]}, "there is no policy 'fixd_batch'; did you mean 'fixed_batch'"),
+        ({"policies": {"fixd_batch": None}}, "there is no policy 'fixd_batch'; did you mean 'fixed_batch'"),
+        ({"policies": "some"}, "policies: expected `all`, a list of policies, or policies with the ranges"),
+        ({"policies": 3}, "policies: expected `all`, a list of policies, or policies with the ranges"),
+        ({"policies": [1]}, "policies: expected `all`, a list of policies, or policies with the ranges"),
+        ({"policies": {1: None}}, "policies: expected `all`, a list of policies, or policies with the ranges"),
+        ({"policies": {"sheaf": 3}}, "policies: sheaf: expected ranges by parameter, such as {capacity: 32}"),
+        ({"policies": {"sheaf": {"capacity": None}}}, "sheaf.capacity: expected a value, a list of values, or {min"),
+        ({"policies": {"sheaf": {"capacity": {"min": [1]}}}}, "sheaf.capacity: expected a value, a list"),
+        ({"policies": {"sheaf": {"capacity": [[1]]}}}, "sheaf.capacity: expected a value, a list"),
+        ({"policies": {"sheaf": {1: 2}}}, "sheaf.1: expected a value, a list"),
+        ({"policies": ["sheaf", "sheaf"]}, "policies: names 'sheaf' twice"),
+        ({"policies": {"fixed_batch": {"mx": 3}}}, "policies.fixed_batch: unknown parameter of fixed_batch 'mx'; did"),
+        ({"policies": {"fixed_batch": {"max": -3}}}, "policies.fixed_batch: parameter 'max' does not take -3"),
+        ({"policies": {"fixed_batch": {"max": {"min": 3, "max": 99999}}}}, "'max' does not take 99999; expected 1 .. 4096"),
+        ({"policies": {"fixed_batch": {"max": []}}}, "the list of values is empty"),
+        ({"policies": {"fixed_batch": {"idle_timeout_ms": "3 MiB"}}}, "unknown unit 'MiB'"),
+        ({"objectives": ["exit_latency_ns.p98", "violations"]}, "there is no metric 'exit_latency_ns.p98'; did you mean"),
+        ({"objectives": ["max_stall_ns"]}, "objectives: list should have at least 2 items"),
+        ({"objectives": ["max_stall_ns", "max_stall_ns"]}, "objectives: names 'max_stall_ns' twice"),
+        ({"constraints": ["max_stall_ns <= 3 MiB"]}, "constraints: 'max_stall_ns <= 3 MiB': '3 MiB' has the unknown unit"),
+        ({"constraints": ["max_stall_ns <= 1 ms", "max_stall_ns >= 2 ms"]}, "contradict each other"),
+        ({"constraints": ["wakeups <= 5", "wakeups <= 5"]}, "constraints: names 'wakeups <= 5' twice"),
+        ({"budget": {}}, "budget.trials: field required"),
+        ({"budget": 100}, "budget: "),
+        ({"budget": {"trials": 0}}, "budget.trials: input should be greater than 0 (it is 0)"),
+        ({"budget": {"trials": "many"}}, "budget.trials: "),
+        ({"budget": {"trials": 5, "wall_time": 3}}, "there is no key 'wall_time'; did you mean 'wall_time_s'"),
+        ({"budget": {"trials": 5, "wall_time_s": "3 MiB"}}, "budget.wall_time_s: '3 MiB' has the unknown unit 'MiB'"),
+        ({"budget": {"trials": 5, "wall_time_s": "3"}}, "budget.wall_time_s: '3' has no unit"),
+        ({"sampler": "nsga3"}, "sampler: "),
+        ({"combine": "best"}, "combine: input should be 'mean', 'worst' or 'regret'"),
+        ({"population": 1}, "population: "),
+        ({"seed": -1}, "seed: "),
+        ({"repeats": 0}, "repeats: "),
+        ({"name": "Not/A/Name"}, "name: "),
         ({"readers": "nobody"}, "readers"),
+        ({"readers": {"kind": "nobody"}}, "readers.kind: input should be 'mm_ref' or 'rcu_only'"),
+        ({"pressure": "much"}, "pressure"),
+        ({"pressure": {"points": []}}, "pressure.points: list should have at least 1 item, not 0"),
     ],
-)
-def test_what_is_wrong_is_said_with_file_and_key(
-    tmp_path: Path, changes: dict[str, object], said: str
-) -> None:
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_with_file_and_key(changes: dict[str, object], said: str) -> None:
     with pytest.raises(StudyError) as error:
-        load(written(tmp_path, changes))
+        study(**changes)
     assert said in str(error.value)
-    assert "small.yaml" in str(error.value)
+    assert str(error.value).startswith("small.yaml: ")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(StudyError) as error:
+        study(seed=-1, sampler="none", budget={"trials": 0})
+    assert [line.split(":")[1].strip() for line in str(error.value).splitlines()] == [
+        "budget.trials",
+        "sampler",
+        "seed",
+    ]
+
+
+def test_stretched_workloads_have_a_name_of_their_own() -> None:
+    made = study(
+        workloads=["make-j2", {"name": "make-j2", "replicas": 4}, {"name": "a/b.parquet", "dilation": 0.5}]
+    )
+    assert [use.label for use in made.workloads] == ["make-j2", "make-j2(replicas=4)", "b(dilation=0.5)"]
+    with pytest.raises(StudyError, match="twice"):
+        study(workloads=["make-j2", {"name": "make-j2", "loops": 1}])
+
+
+def test_policies_are_all_or_some_or_have_ranges() -> None:
+    assert study().policy_names() == tuple(policies.catalogue())
+    assert study(policies=["typesafe", "per_object"]).policy_names() == ("per_object", "typesafe")
+    ranged = study(policies={"fixed_batch": {"max": [8, 64], "idle_timeout_ms": "10 ms"}, "sheaf": None})
+    assert ranged.policy_names() == ("fixed_batch", "sheaf")
+    space = ranged.space()
+    assert space.count("fixed_batch") == 2
+    assert space.policies["sheaf"] == tuple(Range.whole(p) for p in policies.policy("sheaf").params)
+    assert Configuration.of("fixed_batch", {"max": 64, "idle_timeout_ms": 10}) in space
+    assert Configuration.of("fixed_batch", {"max": 32, "idle_timeout_ms": 10}) not in space
+    assert space.start("fixed_batch").mapping() == {"max": 8, "idle_timeout_ms": 10}
+
+
+def test_readers_pressure_and_wall_time_have_short_forms() -> None:
+    made = study(readers="rcu_only", pressure="none", budget={"trials": 5, "wall_time_s": "1.5 min"})
+    assert made.readers is not None
+    assert made.readers.kind == "rcu_only"
+    assert made.readers.preempted_ppm is None
+    assert made.pressure == "none"
+    assert made.budget.wall_time_s == 90
+    assert study(pressure={"points": [[0, 1200], [5, 900]]}).pressure is not None
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    "changes",
     [
-        ("", "expected keys"),
-        ("- a\n- b\n", "expected keys"),
-        ("a: [1", "not YAML"),
-        ("name: x\n", "workloads: field required"),
+        {},
+        {"policies": ["fixed_batch", "per_object"], "readers": "rcu_only"},
+        {"policies": {"fixed_batch": {"max": {"min": 8}, "idle_timeout_ms": ["1 s", 0]}, "typesafe": None}},
+        {"workloads": [{"name": "make-j2", "replicas": 3}], "repeats": 2, "combine": "regret"},
+        {"constraints": ["retained_bytes.peak <= 64 MiB"], "pressure": {"points": [[0, 1000]]}},
+        {"budget": {"trials": 7, "wall_time_s": "8 h"}},
     ],
 )
-def test_what_is_no_study_is_said(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "bad.yaml"
-    path.write_text(text)
-    with pytest.raises(StudyError, match=said):
-        load(path)
-
-
-def test_a_name_that_does_not_exist_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="did you mean 'quick'"):
-        find("quik")
-    with pytest.raises(StudyError, match="no such file"):
-        find(str(tmp_path / "none.yaml"))
-    assert find("quick") == paths.conf() / "quick.yaml"
-
-
-def test_overrides_are_yaml_values_under_dotted_keys(tmp_path: Path) -> None:
-    path = written(tmp_path, {})
-    changed = load(path, ["budget.trials=77", "policies=[sheaf, typesafe]", "fixed.sheaf={}", "seed=5"])
-    assert changed.budget.trials == 77
-    assert set(changed.policy_names()) == {"sheaf", "typesafe"}
-    assert changed.seed == 5
-    assert load(path).budget.trials == 10
-
-
-@pytest.mark.parametrize(
-    ("override", "said"),
-    [
-        ("budget", "expected KEY=VALUE"),
-        ("=3", "expected KEY=VALUE"),
-        ("name.first=3", "'name' holds a value"),
-        ("seed=[1", "not YAML"),
-        ("sede=1", "did you mean 'seed'"),
-    ],
-)
-def test_a_bad_override_is_said(tmp_path: Path, override: str, said: str) -> None:
-    with pytest.raises(StudyError, match=said):
-        load(written(tmp_path, {}), [override])
-
-
-def test_fixed_parameters_leave_one_value_in_the_space(tmp_path: Path) -> None:
-    fixed = {"fixed_batch": {"max": 12}, "per_object": {"hurry": True}}
-    small = load(written(tmp_path, {"policies": ["fixed_batch", "per_object"], "fixed": fixed}))
-    space = small.space()
-    assert space.start("fixed_batch").mapping()["max"] == 12
-    assert space.start("per_object").mapping()["hurry"] is True
-    assert all(p.min == p.max for p in space.policies["fixed_batch"] if p.name == "max")
-
-
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@given(key=st.sampled_from([*Study.model_fields]), value=ANYTHING)
-def test_whatever_stands_under_a_key_there_is_a_study_or_a_message(key: str, value: object) -> None:
-    said = "conf/x.yaml: "
-    try:
-        study.parse(GOOD | {key: value}, "conf/x.yaml")
-    except StudyError as error:
-        said = str(error)
-    assert said.startswith("conf/x.yaml: ")
+def test_a_resolved_study_reads_back_as_itself(changes: dict[str, object]) -> None:
+    first = study(**changes)
+    again = read(yaml.safe_dump(first.resolved()), "again")
+    assert again.resolved() == first.resolved()
+    assert again.space() == first.space()
