@@ -1,4 +1,4 @@
-"""Starting Ray on this machine, or joining a cluster."""
+"""Starting Ray on this machine, or joining a cluster. What is used of Ray's inside is used here."""
 
 from __future__ import annotations
 
@@ -65,6 +65,11 @@ def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
         ) from error
 
 
+def use_token() -> None:
+    """Where there is a token for Ray (RAY_AUTH_TOKEN, ~/.ray/auth_token), show it to clusters."""
+    authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
 def _print_nothing() -> None:
     """Ray prints on standard output, where documents go, what it has to say of workers that die, even with
     log_to_driver=False. The attempts say it."""
@@ -90,7 +95,7 @@ def _reachable(address: str) -> str:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit():
             raise ExecutorError(f"--address {address}: expected 'auto' or HOST:PORT, such as 10.0.0.5:6379")
-    authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    use_token()
     with init_grpc_channel(found, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
             head = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
