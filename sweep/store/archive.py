@@ -16,6 +16,7 @@ import re
 import shutil
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -106,12 +107,14 @@ class Archive:
 
     def _place(self) -> tuple[fs.FileSystem, str]:
         try:
-            files, root = fs.FileSystem.from_uri(self.uri)
+            files, root = _file_system(self.uri)
+            if not root:
+                raise ValueError("it names no place there")
         except (pa.ArrowException, ValueError) as error:
             raise StoreError(
                 f"archive {self}: {error}; expected such as s3://bucket/prefix, gs://bucket/prefix or file:///directory"
             ) from error
-        return files, root.rstrip("/")
+        return files, root
 
     def _put(self, name: str, content: bytes | Path) -> None:
         files, root = self._place()
@@ -132,6 +135,12 @@ class Archive:
         files, root = self._place()
         with contextlib.suppress(FileNotFoundError):
             files.delete_file(f"{root}/{name}")
+
+
+@cache  # for S3 without a region it may take a call to find out
+def _file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    files, root = fs.FileSystem.from_uri(uri)
+    return files, root.rstrip("/")
 
 
 def remembered(directory: Path) -> Archive | None:
@@ -173,7 +182,7 @@ def attach(directory: Path, disk: Disk, uri: str | None) -> tuple[Archive | None
         archive.claim(held)
         for segment in held.segments if fresh else ():
             archive.fetch(directory, disk, segment)
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"archive {archive}: {error}; it must be within reach when it is first used, and for a directory that "
             "has nothing yet"

@@ -19,6 +19,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from sweep.store import archive as archives
 from sweep.store import lock as locks
 from sweep.store import log as logs
@@ -79,8 +81,8 @@ class FileStore(Store):
         except OSError as error:
             self.close()
             raise StoreError(
-                f"{error.filename or directory}: {error.strerror or error}; make it writable, or choose another "
-                "place with --store"
+                f"{error.filename or directory}: {error.strerror or error}; make room or make it writable, or choose "
+                "another place with --store"
             ) from error
         except BaseException:
             self.close()
@@ -97,7 +99,7 @@ class FileStore(Store):
         self._notes += said
         contents = logs.read(self._log_path)
         self._manifest = self._recovered_manifest()
-        if contents.sealed > self._manifest.attempts:
+        if contents.sealed > self._manifest.sealed:
             raise StoreError(read.out_of_step(self.directory, contents.sealed, self._manifest))
         self._known = {key for segment in self._manifest.segments for key in self._keys(segment)}
         self._logged = [a for a in contents.attempts if record.key(a) not in self._known]
@@ -108,7 +110,7 @@ class FileStore(Store):
                 f"{self._log_path}: cut off {contents.damaged_bytes} bytes that are no whole record (torn by a crash, "
                 f"or damaged), kept in {kept}; {len(contents.attempts)} records are intact"
             )
-        if contents.goes_on(self._manifest.attempts, len(self._logged)):
+        if contents.goes_on(self._manifest.sealed, len(self._logged)):
             self._log = Log(self._log_path, self._disk, contents.size_bytes)
         else:
             self._log = self._new_log()
@@ -184,9 +186,9 @@ class FileStore(Store):
         try:
             with self._changing:
                 rows = iter([record.table(self._logged)])
-                first, count = self._manifest.attempts, len(self._logged)
-                new = segments.write(self.directory, self._disk, first, count, 0, rows)
-                self._set(Manifest((*self._manifest.segments, new)))
+                first, count = self._manifest.sealed, len(self._logged)
+                new = segments.write(self.directory, self._disk, (first, first + count), count, 0, rows)
+                self._set(self._manifest.extended(new))
             self._logged, self._seal_at = [], self._seal_every
             if self._log:
                 self._log.close()
@@ -260,11 +262,12 @@ class FileStore(Store):
         try:
             archive.update(self.directory, self._manifest)
             while self._artifacts:
-                archive.put_artifact(self._artifacts[0])
+                if self._artifacts[0].exists():
+                    archive.put_artifact(self._artifacts[0])
                 del self._artifacts[0]
         except StoreError as error:
             self._note(str(error))
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             self._away = True
             self._note(
                 f"archive {archive}: {error}; the sweep goes on, and what is sealed stays here to be copied later"
@@ -275,7 +278,7 @@ class FileStore(Store):
             self._away = False
 
     def _merge(self, old: Sequence[Segment], level: int) -> None:
-        new = segments.merge(self.directory, self._disk, self._manifest, old, level)
+        new = segments.merge(self.directory, self._disk, old, level)
         with self._changing:
             self._set(self._manifest.replaced(old, new))
         for segment in old:
@@ -288,7 +291,7 @@ class FileStore(Store):
         self._manifest = manifest
 
     def _new_log(self) -> Log:
-        return Log.begin(self._log_path, self._disk, self._manifest.attempts, self._logged)
+        return Log.begin(self._log_path, self._disk, self._manifest.sealed, self._logged)
 
     def _note(self, text: str) -> None:
         if text not in self._notes[-1:]:

@@ -48,7 +48,7 @@ def _read(directory: Path, use: Callable[[Manifest, list[Attempt]], T]) -> tuple
     contents, notes = log.EMPTY, list[str]()
 
     def unsealed(manifest: Manifest) -> T:
-        if contents.sealed > manifest.attempts:
+        if contents.sealed > manifest.sealed:
             raise StoreError(out_of_step(directory, contents.sealed, manifest))
         sealed = {k for s in manifest.segments for k in segments.keys(directory, s)}
         return use(manifest, [a for a in contents.attempts if record.key(a) not in sealed])
@@ -76,7 +76,7 @@ def _read(directory: Path, use: Callable[[Manifest, list[Attempt]], T]) -> tuple
 def out_of_step(directory: Path, sealed: int, manifest: Manifest) -> str:
     """What is wrong where the log was begun after more attempts than the manifest has."""
     return (
-        f"{directory / segments.MANIFEST}: names {manifest.attempts} attempts, but {sealed} had been sealed when "
+        f"{directory / segments.MANIFEST}: tells of {manifest.sealed} sealed attempts, but {sealed} had been sealed when "
         f"{log.NAME} was begun; restore it and the segments from a copy, or delete it to have it made again from "
         "the segments"
     )

@@ -1,8 +1,8 @@
 """Sealed attempts: immutable Parquet files, and the manifest that says which of them count.
 
-A segment is named by the attempts that it holds, FIRST-END in the order of appending. Eight neighbours
-of one level are merged into one of the next (a log-structured merge), so an attempt is rewritten once per
-level and there are at most seven segments of a level.
+A segment is named by its attempts' places in the order of sealing, FIRST-END. Eight neighbours of one
+level are merged into one of the next (a log-structured merge), so an attempt is rewritten once per level and
+there are at most seven segments of a level.
 """
 
 from __future__ import annotations
@@ -48,9 +48,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The segments that count, oldest first."""
+    """The segments that count, oldest first.
+
+    sealed: how many attempts were ever sealed; more than there are where a person gave a segment up.
+    """
 
     segments: tuple[Segment, ...] = ()
+    sealed: int = 0
 
     @property
     def attempts(self) -> int:
@@ -58,12 +62,20 @@ class Manifest:
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {"schema_version": record.SCHEMA_VERSION, "segments": [asdict(s) for s in self.segments]}
+        return {
+            "schema_version": record.SCHEMA_VERSION,
+            "sealed": self.sealed,
+            "segments": [asdict(s) for s in self.segments],
+        }
+
+    def extended(self, new: Segment) -> Manifest:
+        """With `new` as the latest."""
+        return Manifest((*self.segments, new), self.sealed + new.attempts)
 
     def replaced(self, old: Sequence[Segment], new: Segment) -> Manifest:
         """With `new` in the place of `old`, which stand side by side."""
         at = self.segments.index(old[0])
-        return Manifest((*self.segments[:at], new, *self.segments[at + len(old) :]))
+        return Manifest((*self.segments[:at], new, *self.segments[at + len(old) :]), self.sealed)
 
 
 def parse(text: bytes, place: str) -> Manifest:
@@ -77,8 +89,10 @@ def parse(text: bytes, place: str) -> Manifest:
                 "use the version that wrote it"
             )
         if version == 1:
-            return Manifest(tuple(Segment(str(name), 0, -1, -1, "") for name in document["segments"]))
-        found = Manifest(tuple(Segment(**entry) for entry in document["segments"]))
+            return Manifest(tuple(Segment(str(name), 0, 0, 0, "") for name in document["segments"]))
+        found = Manifest(tuple(Segment(**entry) for entry in document["segments"]), int(document["sealed"]))
+        if any(_span(s)[1] > found.sealed for s in found.segments):
+            raise ValueError("more attempts in the segments than were sealed")
         if any(
             type(v) is not t for s in found.segments for v, t in zip(asdict(s).values(), _TYPES, strict=True)
         ):
@@ -89,6 +103,13 @@ def parse(text: bytes, place: str) -> Manifest:
 
 
 _TYPES: Final = (str, int, int, int, str)
+
+
+def _span(segment: Segment) -> tuple[int, int]:
+    """From where to where it reaches. Raises ValueError if its name does not tell."""
+    if not (named := _NAME.fullmatch(segment.name)):
+        raise ValueError(f"{segment.name}: expected FIRST-END.parquet")
+    return int(named[1]), int(named[2])
 
 
 def write_manifest(directory: Path, disk: Disk, manifest: Manifest) -> None:
@@ -121,9 +142,8 @@ def find(directory: Path) -> Found:
     else:
         if all(s.sha256 for s in manifest.segments):
             return Found(manifest)
-        return Found(
-            Manifest(tuple(_described(directory / DIRECTORY / s.name) for s in manifest.segments)), 1
-        )
+        old = tuple(_described(directory / DIRECTORY / s.name) for s in manifest.segments)
+        return Found(Manifest(old, sum(s.attempts for s in old)), 1)
     manifest = _rebuilt(directory)
     made = (
         f"{path}: {why}; made again from {len(manifest.segments)} segments with {manifest.attempts} attempts"
@@ -151,7 +171,7 @@ def _rebuilt(directory: Path) -> Manifest:
             f"{directory / MANIFEST}: missing or damaged, and no segment holds attempts {at} to "
             f"{beyond[0] - 1}; restore it, or that segment, from a copy"
         )
-    return Manifest(tuple(found))
+    return Manifest(tuple(found), at)
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -207,10 +227,10 @@ def _described(path: Path) -> Segment:
 
 
 def write(
-    directory: Path, disk: Disk, first: int, attempts: int, level: int, rows: Iterator[pa.Table]
+    directory: Path, disk: Disk, span: tuple[int, int], attempts: int, level: int, rows: Iterator[pa.Table]
 ) -> Segment:
     """A new file with these rows; it counts when a manifest names it. Raises OSError."""
-    name = f"{first:08d}-{first + attempts:08d}.parquet"
+    name = f"{span[0]:08d}-{span[1]:08d}.parquet"
     schema = record.SCHEMA.with_metadata({_LEVEL: str(level).encode()})
     with disk.new(directory / DIRECTORY / name) as sink:
         with pq.ParquetWriter(pa.PythonFile(sink), schema, compression="zstd") as writer:
@@ -227,13 +247,15 @@ def due(manifest: Manifest) -> list[Segment]:
     return []
 
 
-def merge(directory: Path, disk: Disk, manifest: Manifest, old: Sequence[Segment], level: int) -> Segment:
+def merge(directory: Path, disk: Disk, old: Sequence[Segment], level: int) -> Segment:
     """One file with the rows of neighbours, read one after the other. Raises StoreError, OSError."""
-    first = sum(s.attempts for s in manifest.segments[: manifest.segments.index(old[0])])
     attempts = sum(s.attempts for s in old)
-    return write(
-        directory, disk, first, attempts, level, _regrouped(g for s in old for g in stream(directory, s))
-    )
+    try:
+        span = _span(old[0])[0], _span(old[-1])[1]
+    except ValueError:  # of version 1, which is merged whole
+        span = 0, attempts
+    groups = (group for segment in old for group in stream(directory, segment))
+    return write(directory, disk, span, attempts, level, _regrouped(groups))
 
 
 def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

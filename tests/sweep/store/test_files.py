@@ -140,7 +140,7 @@ def test_the_torn_end_of_a_version_1_log_is_cut_off(tmp_path: Path) -> None:
 def test_columns_do_not_change_without_a_new_version() -> None:
     """What an older program wrote could not be told from what this one writes."""
     frozen = pq.read_schema(VERSION_1 / "segments" / "000000.parquet")
-    assert (record.SCHEMA_VERSION, record.SCHEMA) == (2, frozen.remove_metadata())
+    assert (2, frozen.remove_metadata()) == (record.SCHEMA_VERSION, record.SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_place_that_is_a_file_is_said(tmp_path: Path) -> None:
 
 
 def test_a_place_where_nobody_may_write_is_said() -> None:
-    with pytest.raises(StoreError, match=r"/proc/nowhere: .*; make it writable, or choose another"):
+    with pytest.raises(StoreError, match=r"/proc/nowhere: .*; make room or make it writable, or choose"):
         FileStore(Path("/proc/nowhere"))
 
 
@@ -190,7 +190,7 @@ def test_a_directory_of_somebody_else_is_said(tmp_path: Path) -> None:
             path.chmod(0o755)
     os.seteuid(65534)
     try:
-        with pytest.raises(StoreError, match="Permission denied; make it writable, or choose another"):
+        with pytest.raises(StoreError, match="Permission denied; make room or make it writable, or choose"):
             FileStore(tmp_path / "store")
     finally:
         os.seteuid(0)

@@ -146,7 +146,7 @@ def test_a_log_that_was_begun_after_more_than_the_segments_hold_is_said(
     shutil.copytree(written, place)
     (place / "manifest.json").unlink()
     shutil.rmtree(place / "segments")
-    with pytest.raises(StoreError, match="names 0 attempts, but 4 had been sealed"):
+    with pytest.raises(StoreError, match="tells of 0 sealed attempts, but 4 had been sealed"):
         FileStore(place)
-    with pytest.raises(StoreError, match="names 0 attempts, but 4 had been sealed"):
+    with pytest.raises(StoreError, match="tells of 0 sealed attempts, but 4 had been sealed"):
         FileStore(place, read_only=True)
