@@ -84,6 +84,8 @@ def _check_store(store: Path) -> None:
 
 def _free_port(host: str, port: int) -> int:
     try:
+        if not 0 <= port < 2**16:  # some resolvers take it modulo that
+            raise OverflowError("a port is a number from 0 to 65535")
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
