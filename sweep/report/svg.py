@@ -15,16 +15,10 @@ Place: TypeAlias = tuple[float, float]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 46
 _CHARACTER: Final = 6.1  # pixels, of labels at 11 px
-_AWAY: Final = (
-    (10, -8),
-    (10, 16),
-    (-10, -8),
-    (-10, 16),
-    (14, 30),
-    (-14, 30),
-    (14, -24),
-    (-14, -24),
-    (14, 46),
+_AWAY: Final = tuple(
+    (dx, dy)
+    for dy in (-8, 16, 32, -24, 48, -40, 64, -56, 80, -72)
+    for dx in ((10, -10) if abs(dy) < 20 else (16, -16))
 )
 """Where a label may stand from its point; a negative x ends it there."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from policies import PolicyError
 from sweep import simulate_command
-from sweep.errors import USER_ERRORS
+from sweep.errors import USER_ERRORS, InputError
 from sweep.trial import METRICS
 
 TRIAL: dict[str, Any] = {"workload": "giant-exit", "machine": "vm-2cpu", "policy": "fixed_batch"}
@@ -79,11 +81,41 @@ def test_series_and_plot_are_written(tmp_path: Path, capsys: pytest.CaptureFixtu
         ({"dilation": -1.0}, "dilation"),
         ({"series": Path("/nowhere/s.parquet")}, "cannot write /nowhere/s.parquet"),
         ({"plot": Path("/nowhere/p.png")}, "cannot write /nowhere/p.png"),
+        ({"series": Path("/dev/null")}, "cannot write /dev/null: not a regular file"),
+        ({"plot": Path("/tmp")}, "cannot write /tmp: not a regular file"),
     ],
 )
 def test_what_is_wrong_is_said(change: dict[str, Any], words: str) -> None:
     with pytest.raises(USER_ERRORS, match=words):
         simulate_command.run(**TRIAL | change)
+
+
+@pytest.mark.parametrize("option", ["series", "plot"])
+def test_a_pipe_stays_a_pipe_and_nothing_is_simulated(option: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="not a regular file"):
+        simulate_command.run(**TRIAL, **{option: pipe}, params=["max=no number, but this is not looked at"])
+    assert pipe.is_fifo()
+
+
+def test_a_file_is_replaced_whole_or_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "s.parquet"
+    place.write_bytes(b"before")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pq, "write_table", full)
+        with pytest.raises(InputError, match="cannot write .*s.parquet: No space left"):
+            simulate_command.run(**TRIAL, series=place)
+    assert place.read_bytes() == b"before"
+    simulate_command.run(**TRIAL, series=place)
+    assert pq.read_table(place).num_rows > 100
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_a_release_without_rcu_is_refused() -> None:
