@@ -18,7 +18,8 @@ import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
@@ -29,6 +30,7 @@ from sweep.store.port import StoreError
 from sweep.store.segments import DamagedError, Manifest, Segment
 
 NAME: Final = "archive.json"
+_BOOLEANS: Final = {"true": True, "false": False}
 _ATOMIC: Final = frozenset({"s3", "gcs", "abfs"})  # object stores: a put is there whole or not at all
 
 
@@ -41,7 +43,7 @@ class Archive:
     token: str
 
     def __str__(self) -> str:
-        return re.sub(r"(?<=//)[^/@]*@", "", self.uri)  # no credentials in messages
+        return re.sub(r"(?<=//).*@", "", self.uri.partition("?")[0])  # no credentials in messages
 
     def manifest(self) -> tuple[Manifest, str] | None:
         """What counts there and whose it is; None where nothing is."""
@@ -112,7 +114,7 @@ class Archive:
                 raise ValueError("it names no place there")
         except (pa.ArrowException, ValueError) as error:
             raise StoreError(
-                f"archive {self}: {error}; expected such as s3://bucket/prefix, gs://bucket/prefix or file:///directory"
+                f"archive {self}: {str(error).replace(self.uri, str(self))}; expected such as s3://bucket/prefix, gs://bucket/prefix or file:///directory"
             ) from error
         return files, root
 
@@ -137,10 +139,24 @@ class Archive:
             files.delete_file(f"{root}/{name}")
 
 
-@cache  # for S3 without a region it may take a call to find out
+@cache
 def _file_system(uri: str) -> tuple[fs.FileSystem, str]:
-    files, root = fs.FileSystem.from_uri(uri)
-    return files, root.rstrip("/")
+    """Raises pa.ArrowException or ValueError for what is no location; OSError."""
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.hostname:
+        files, root = fs.FileSystem.from_uri(uri)
+        return files, root.rstrip("/")
+    # As from_uri does, but for its ten tries, with which a server that is silent takes 100 s to be given up.
+    options: dict[str, Any] = {name: _BOOLEANS.get(value, value) for name, value in parse_qsl(parts.query)}
+    if parts.username:
+        options |= {"access_key": unquote(parts.username), "secret_key": unquote(parts.password or "")}
+    if not options.keys() & {"region", "endpoint_override"}:
+        options["region"] = fs.resolve_s3_region(parts.hostname)
+    try:
+        files = fs.S3FileSystem(retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=2), **options)
+    except TypeError as error:
+        raise ValueError(f"unknown option ({error})") from error
+    return files, f"{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
 
 def remembered(directory: Path) -> Archive | None:

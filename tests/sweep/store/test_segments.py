@@ -131,7 +131,7 @@ def test_a_damaged_manifest_is_made_again_or_refused_but_never_believed(
         store = FileStore(place)
     except StoreError as error:
         said = str(error)
-        assert any(words in said for words in ("schema version", "damaged", "have it made again"))  # noqa: PT017
+        assert any(words in said for words in ("schema version", "damaged", "have it made again"))
         return
     assert store.attempts() == WHOLE
     if store.notes():
