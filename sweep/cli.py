@@ -76,6 +76,10 @@ def _run(work: Callable[[], int]) -> None:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except BrokenPipeError:
+        raise  # whoever read the output has seen enough
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; nothing that was measured is lost")
     if code:
         raise typer.Exit(code)
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -69,7 +70,13 @@ def find(store: Path, name: str) -> Kept:
         kept = [path.parent.name for path in store.glob("*/study.yaml")]
         what = f"{store}: " + (unknown("study", name, kept) if kept else "there is no study here")
         raise StudyError(f"{what} (--store says where)")
-    study = study_file.load(directory / "study.yaml")
+    try:
+        study = study_file.load(directory / "study.yaml")
+    except StudyError as error:
+        raise StudyError(
+            f"{error}\nThis is the store's copy of the study; put the study there again to go on. What was measured "
+            "is kept apart from it"
+        ) from error
     path = directory / "scenarios.json"
     try:
         document = json.loads(path.read_bytes())
@@ -93,16 +100,19 @@ def keep(directory: Path, study: Study, scenarios: Iterable[Scenario], sources: 
         identity = uuid.uuid4().hex
         known = _take(sources, keys, study)
         if known:
-            pq.write_table(record.table(known), directory / "known.parquet")
+            with _writing(directory / "known.parquet") as path:
+                pq.write_table(record.table(known), path)
         document = {
             "identity": identity,
             "scenarios": [{"name": name, "key": key} for name, key in keys.items()],
         }
-        (directory / "scenarios.json").write_text(json.dumps(document, indent=1))
+        with _writing(directory / "scenarios.json") as path:
+            path.write_text(json.dumps(document, indent=1))
     # Last: a directory with this file is a study.
-    temporary = directory / "study.yaml.tmp"
-    temporary.write_text(study_file.dump(study))
-    temporary.rename(directory / "study.yaml")
+    with _writing(directory / "study.yaml") as path:
+        temporary = path.with_suffix(".yaml.tmp")
+        temporary.write_text(study_file.dump(study))
+        temporary.rename(path)
     return Kept(directory, study, keys, identity)
 
 
@@ -139,7 +149,7 @@ def _check_same(kept: Kept, study: Study, keys: Mapping[str, str]) -> None:
             name for name in type(study).model_fields if getattr(study, name) != getattr(kept.study, name)
         ]
         raise StudyError(
-            f"{where}: another study of this name is kept there ({', '.join(changed)} differ); go on with that one "
+            f"{where}: another study of this name is kept there, with another {', '.join(changed)}; go on with that one "
             f"by `python -m sweep resume {study.name}`, or give this one another name (--set name=...) or "
             "place (--store)"
         )
@@ -178,8 +188,19 @@ def _take(sources: Sequence[Kept], keys: Mapping[str, str], study: Study) -> lis
     return list(taken.values())
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    try:
+        yield path
+    except OSError as error:
+        raise StudyError(
+            f"{path}: {error.strerror or error}; make room or make it writable, or choose another place with --store"
+        ) from error
+
+
 def write_status(directory: Path, status: Mapping[str, Any]) -> None:
-    """Replace `status.json`."""
+    """Replace `status.json`, or leave it as it is where that cannot be: nothing depends on it."""
     temporary = directory / "status.json.tmp"
-    temporary.write_text(json.dumps(status))
-    temporary.rename(directory / "status.json")
+    with suppress(OSError):
+        temporary.write_text(json.dumps(status))
+        temporary.rename(directory / "status.json")

@@ -16,7 +16,7 @@ from sweep.kept import Kept, course_of
 from sweep.report import Evidence, write
 from sweep.report.compare import Side, compare
 from sweep.scenarios import scenarios
-from sweep.store import read
+from sweep.store import StoreError, read
 
 
 def write_results(
@@ -24,9 +24,19 @@ def write_results(
 ) -> list[Path]:
     """`trials.parquet` and the report, into `results/` of the study's directory or another one; their paths.
 
-    Raises StoreError if the store cannot be read, and OSError if the directory cannot be written.
+    Raises StoreError if the store cannot be read, or the directory not be written.
     """
     out = directory or kept.directory / "results"
+    try:
+        return _written(kept, measured_in, now, out)
+    except OSError as error:
+        raise StoreError(
+            f"{out}: {error.strerror or error}; every trial is in the store: make room or make it writable, then "
+            f"python -m sweep report {kept.study.name} writes it"
+        ) from error
+
+
+def _written(kept: Kept, measured_in: tuple[Scenario, ...], now: Standing, out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     trials = out / "trials.parquet"
     read.write_trials(kept.directory, trials)

@@ -76,8 +76,9 @@ def dry_run(study: Study, options: Options) -> int:
     """Print the resolved study as YAML, and below it, as comments, its size and about how long it takes."""
     for name in options.sources:
         keeping.find(options.store, name)
+    lines = estimate(study, scenarios(study), options.workers)
     print(yaml.safe_dump(study.resolved(), sort_keys=False, allow_unicode=True), end="")
-    for line in estimate(study, scenarios(study), options.workers):
+    for line in lines:
         print(f"# {line}")
     return 0
 
@@ -202,10 +203,16 @@ def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path]
     )
     for path in written:
         console.print(f"  {os.path.relpath(path)}", markup=False, highlight=False, soft_wrap=True)
-    for trouble in tracker.troubles():
-        console.print(f"not shown in MLflow: {trouble}", style="yellow", markup=False, soft_wrap=True)
     place = "" if options.store == Path("sweep-store") else f" --store {options.store}"
-    if options.track:
+    uri = f" --tracking-uri {options.tracking_uri}" if options.tracking_uri else ""
+    for trouble in tracker.troubles():
+        console.print(
+            f"not shown: {trouble}. Once it is back:  python -m sweep track {kept.study.name}{place}{uri}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    if options.track and not uri:
         console.print(f"MLflow UI:  python -m sweep ui{place}", markup=False, soft_wrap=True)
     if ending.interrupted:
         console.print(
