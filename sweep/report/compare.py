@@ -2,12 +2,13 @@
 
 Scenarios are the same where their keys are, whatever their names. Over these each study's configurations are
 valued anew (so a study whose scenarios are all common keeps its front), with one combination and, for regret,
-one best. A configuration is judged feasible by its own study's constraints.
+one best. A configuration is judged feasible by its own study's constraints. Studies without a common scenario
+stand side by side, each valued in its own; then nothing is said of which front covers which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,8 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A configuration of one study. values: over the common scenarios. covered: whether a point of the other
-    study's front is nowhere worse."""
+    """A configuration of one study. values: over the common scenarios (or its own, without a common one).
+    covered: whether a point of the other study's front is nowhere worse."""
 
     trial: int
     configuration: Configuration
@@ -55,15 +56,16 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One study in the comparison. only_here: its scenarios that the other one has not. coverage: the share of
-    its front that the other's front covers (the C-metric of Zitzler and Thiele, 1999)."""
+    its front that the other's front covers (the C-metric of Zitzler and Thiele, 1999). This and hypervolume
+    are None without a common scenario."""
 
     name: str
     measured: int
     feasible: int
     only_here: tuple[str, ...]
     front: tuple[Entry, ...]
-    hypervolume: float
-    coverage: float
+    hypervolume: float | None
+    coverage: float | None
     recommended: Entry | None
     why: str
 
@@ -141,8 +143,8 @@ class Comparison:
         row("feasible", *(f"{s.feasible:,}" for s in self.sides))
         row("scenarios only here", *(", ".join(s.only_here) or "-" for s in self.sides))
         row("on the front", *(str(len(s.front)) for s in self.sides))
-        row("covered by the other's front", *(f"{100 * s.coverage:.0f} %" for s in self.sides))
-        row("hypervolume", *(f"{s.hypervolume:.4f}" for s in self.sides))
+        row("covered by the other's front", *(_shown(s.coverage, "{:.0%}") for s in self.sides))
+        row("hypervolume", *(_shown(s.hypervolume, "{:.4f}") for s in self.sides))
         row("recommended", *(_said(s.recommended) for s in self.sides), style="bold green")
         for place, name in enumerate(self.objectives):
             shown = (
@@ -176,6 +178,9 @@ class Comparison:
 
     def _values_are(self) -> str:
         number = len(self.common)
+        if not number:
+            what = "+: regret" if self.combine == "regret" else f"x: times the baseline, {self.combine}"
+            return f"{what}, each over its own scenarios"
         over = "one common scenario" if number == 1 else f"{number} common scenarios"
         if self.combine == "regret":
             return f"+: regret, baselines behind the best of both in a scenario, worst of {over}"
@@ -183,7 +188,7 @@ class Comparison:
 
 
 def compare(first: Side, second: Side) -> Comparison:
-    """Compare two studies. Without a common scenario, or without a baseline, fronts are empty and notes say so."""
+    """Compare two studies. Notes say where they are not alike."""
     objectives, notes = _objectives(first, second)
     combine: Combine = first.study.combine
     if combine != second.study.combine:
@@ -195,7 +200,10 @@ def compare(first: Side, second: Side) -> Comparison:
     names = {key: name for name, key in second.keys.items()}
     common = {name: names[key] for name, key in first.keys.items() if key in names}
     if not common:
-        notes.append("the studies have no scenario in common: nothing can be compared")
+        notes.append(
+            "they have no scenario in common: each stands by its own baseline in its own scenarios, and neither "
+            "hypervolume nor coverage is compared"
+        )
     for name in first.keys:
         if name in second.keys and first.keys[name] != second.keys[name]:
             notes.append(
@@ -204,18 +212,22 @@ def compare(first: Side, second: Side) -> Comparison:
             )
     if first.study.bounds() != second.study.bounds():
         notes.append("their constraints differ; each configuration is held to those of its own study")
-    sides = [(first, list(common)), (second, list(common.values()))]
+    sides = [(first, list(common or first.keys)), (second, list(common.values() or second.keys))]
     ratios = [_ratios(side, scenarios, objectives) for side, scenarios in sides]
-    best = _best([row for each in ratios for row in each.values()]) if combine == "regret" else ()
-    valued = [{number: _combined(rows, combine, best) for number, rows in each.items()} for each in ratios]
-    fronts = [_front(each) for each in valued]
-    summaries = [
-        _summary(side, values, front, others, scenarios, combine)
-        for (side, scenarios), values, front, others in zip(
-            sides, valued, fronts, reversed(fronts), strict=True
-        )
+    both = _best([row for each in ratios for row in each.values()]) if common else None
+    valued = [
+        {
+            number: _combined(rows, combine, both or _best(list(each.values())))
+            for number, rows in each.items()
+        }
+        for each in ratios
     ]
-    return Comparison(objectives, combine, tuple(common), tuple(notes), (summaries[0], summaries[1]))
+    fronts = [_front(each) for each in valued]
+    made = [
+        _summary(side, set(common) | set(common.values()), values, front, others if common else None, combine)
+        for (side, _), values, front, others in zip(sides, valued, fronts, reversed(fronts), strict=True)
+    ]
+    return Comparison(objectives, combine, tuple(common), tuple(notes), (made[0], made[1]))
 
 
 Rows = tuple[tuple[float, ...], ...]
@@ -278,27 +290,32 @@ def _front(values: Values) -> Values:
 
 
 def _summary(
-    side: Side, values: Values, front: Values, others: Values, scenarios: Sequence[str], combine: Combine
+    side: Side, common: Container[str], values: Values, front: Values, others: Values | None, combine: Combine
 ) -> Summary:
+    """others: the other study's front, where there is one to compare with."""
     points = {p.trial.number: p for p in side.standing.points}
     reference = REFERENCE[combine]
 
     def entry(number: int) -> Entry:
         mine = values[number]
-        covered = any(all(o <= m for o, m in zip(other, mine, strict=True)) for other in others.values())
+        covered = any(
+            all(o <= m for o, m in zip(other, mine, strict=True)) for other in (others or {}).values()
+        )
         return Entry(number, points[number].trial.configuration, mine, covered)
 
     entries = tuple(entry(number) for number in front)
     chosen, why = recommended(list(front), list(front.values()), reference)
     corner = (reference,) * len(next(iter(front.values()), ()))
+    volume = pareto.hypervolume(list(front.values()), corner) if front else 0.0
+    coverage = sum(e.covered for e in entries) / len(entries) if entries else 0.0
     return Summary(
         name=side.name,
         measured=side.standing.measured,
         feasible=side.standing.feasible,
-        only_here=tuple(name for name in side.keys if name not in scenarios),
+        only_here=tuple(name for name in side.keys if name not in common),
         front=entries,
-        hypervolume=pareto.hypervolume(list(front.values()), corner) if front else 0.0,
-        coverage=sum(e.covered for e in entries) / len(entries) if entries else 0.0,
+        hypervolume=None if others is None else volume,
+        coverage=None if others is None else coverage,
         recommended=entry(chosen) if chosen is not None else None,
         why=why,
     )
@@ -306,3 +323,7 @@ def _summary(
 
 def _said(entry: Entry | None) -> str:
     return str(entry.configuration) if entry else "nothing"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "not compared" if value is None else form.format(value)

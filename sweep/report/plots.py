@@ -14,6 +14,9 @@ from sweep.report.tables import label
 _BEYOND: Final = 1.25
 """Axes end at this many times the hypervolume's reference; what lies beyond is left out, and counted."""
 
+_AWAY: Final = tuple((dx, dy) for dy in (14, -22, 34, -42, 54, 74, 94) for dx in (18, -18))
+"""Where a name may stand from its point, in points."""
+
 _MAX_MEASURED: Final = 4000
 """Of dominated points no more than this many are drawn, evenly picked."""
 
@@ -28,12 +31,18 @@ def write_png(standing: Standing, path: Path, title: str) -> None:
     rows = -(-len(pairs) // columns)
     figure = Figure(figsize=(10 * columns, 6.67 * rows), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, pair in zip(figure.subplots(rows, columns, squeeze=False).flat, pairs, strict=False):
+    panels = list(zip(figure.subplots(rows, columns, squeeze=False).flat, pairs, strict=False))
+    for axes, pair in panels:
         _draw(axes, standing, pair)
     left_out = len(standing.points) - len(_near(standing, standing.points))
     beyond = _BEYOND * REFERENCE[standing.combine]
     note = f" ({left_out} points beyond {beyond:g} not shown)" if left_out else ""
     figure.suptitle(f"{title}, simulated{note}")
+    # Names are placed by pixels, so all else must have its place.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes, pair in panels:
+        _annotate(axes, standing, pair)
     figure.savefig(path, format="png")
 
 
@@ -46,28 +55,49 @@ def _draw(axes: Any, standing: Standing, pair: tuple[int, int]) -> None:
     if len(standing.objectives) == 2:
         axes.step(*_xy(front, pair), where="post", color="#1f6feb", linewidth=1.2, zorder=3)
     axes.scatter(*_xy(front, pair), s=34, color="#1f6feb", label="Pareto front", zorder=4)
-    for i, point in enumerate(_near(standing, _marked(standing))):
-        x, y = (point.values[place] for place in pair)
-        best = point == standing.recommended
-        axes.scatter([x], [y], s=90, facecolors="none", edgecolors="#2da44e" if best else "#24292f", zorder=5)
-        text = label(point, standing) + (f": {point.trial.configuration.policy}" if best else "")
-        axes.annotate(
-            text,
-            (x, y),
-            xytext=(-14, 18 if y < 0.2 else -24) if best else (22, 26 + 15 * (i % 3)),
-            textcoords="offset points",
-            fontsize=8,
-            ha="right" if best else "left",
-            color="#1a7f37" if best else "#24292f",
-            arrowprops={"arrowstyle": "-", "color": "#8c959f", "linewidth": 0.6},
-            zorder=6,
-        )
     axes.set_xlabel(words.axis(standing, pair[0]))
     axes.set_ylabel(words.axis(standing, pair[1]))
     axes.grid(alpha=0.25)
     axes.set_xlim(left=-0.03 if standing.combine == "regret" else 0)
     axes.set_ylim(bottom=-0.03)
     axes.legend(frameon=False, loc="upper right")
+
+
+def _annotate(axes: Any, standing: Standing, pair: tuple[int, int]) -> None:
+    """Rings and names of what has one, each name where it covers neither another nor a ring."""
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
+
+    points = _near(standing, _marked(standing))
+    places = [tuple(point.values[place] for place in pair) for point in points]
+    renderer = axes.figure.canvas.get_renderer()
+    taken = [axes.get_legend().get_window_extent(renderer)]
+    for x, y in axes.transData.transform(places) if places else ():
+        taken.append(Bbox.from_extents(x - 10, y - 10, x + 10, y + 10))
+    for point, (x, y) in zip(points, places, strict=True):
+        best = point == standing.recommended
+        ring, ink = ("#2da44e", "#1a7f37") if best else ("#24292f", "#24292f")
+        axes.scatter([x], [y], s=90, facecolors="none", edgecolors=ring, zorder=5)
+        text = label(point, standing) + (f": {point.trial.configuration.policy}" if best else "")
+        for away in _AWAY:
+            name = axes.annotate(
+                text,
+                (x, y),
+                xytext=away,
+                textcoords="offset points",
+                fontsize=8,
+                ha="left" if away[0] > 0 else "right",
+                color=ink,
+                arrowprops={"arrowstyle": "-", "color": "#8c959f", "linewidth": 0.6},
+                zorder=6,
+            )
+            name.update_positions(renderer)
+            box = Text.get_window_extent(name, renderer)  # an annotation's own includes its arrow
+            inside = axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1 and axes.bbox.y0 < box.y0 < axes.bbox.y1
+            if (inside and not any(box.overlaps(other) for other in taken)) or away == _AWAY[-1]:
+                taken.append(box)
+                break
+            name.remove()
 
 
 def write_html(standing: Standing, path: Path, title: str) -> None:

@@ -1,0 +1,114 @@
+"""A standing as tables and in words."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from sweep.judge import Standing
+from sweep.report import tables, words
+from sweep.trial import METRICS
+
+from .conftest import OBJECTIVES, Measured
+
+COMBINE = ("mean", "worst", "regret")
+
+
+def shown(table: object) -> str:
+    console = Console(file=io.StringIO(), width=300)
+    console.print(table)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.fixture(scope="module", params=COMBINE)
+def standing(request: pytest.FixtureRequest, measured: Measured) -> Standing:
+    return measured.standing(measured.study(combine=request.param, objectives=OBJECTIVES[:3]))
+
+
+def test_rows_are_the_front_and_what_has_a_name(standing: Standing) -> None:
+    found = tables.rows(standing)
+    named = {p.trial.number for p in standing.compared}
+    assert standing.recommended in found
+    assert named <= {p.trial.number for p in found}
+    assert {p.trial.number for p in found} <= named | {p.trial.number for p in standing.front}
+    seen = {(p.trial.configuration.policy, tuple(f"{v:.3f}" for v in p.values)) for p in found}
+    assert all(
+        (p.trial.configuration.policy, tuple(f"{v:.3f}" for v in p.values)) in seen for p in standing.front
+    )
+
+
+def test_the_table_says_what_its_values_are(standing: Standing) -> None:
+    text = shown(tables.front_table(standing))
+    assert words.values_are(standing) in text
+    assert "simulated" in text
+    for point in tables.rows(standing):
+        line = next(row for row in text.splitlines() if str(point.trial.configuration) in row)
+        assert all(words.value(v, standing.combine) in line for v in point.values)
+    assert ("regret" in text) == (standing.combine == "regret")
+    assert ("worst of 2 scenarios" in text) == (standing.combine != "mean")
+
+
+def test_a_short_table_needs_no_points(measured: Measured) -> None:
+    asked = measured.study()
+    whole = measured.standing(asked)
+    from dataclasses import replace
+
+    assert shown(tables.front_table(replace(whole, points=()), 3)) == shown(tables.front_table(whole, 3))
+    assert tables.advice(replace(whole, points=())) == tables.advice(whole)
+
+
+def test_labels(measured: Measured) -> None:
+    now = measured.standing(measured.study(constraints=["max_stall_ns <= 100 us"]))
+    assert tables.label(now.points[0], now).startswith("baseline")
+    best = now.recommended
+    assert best is not None
+    assert tables.label(best, now).startswith("recommended")
+    for point in now.points:
+        assert ("INFEASIBLE" in tables.label(point, now)) == (not point.feasible)
+
+
+def test_points_as_arrow_have_a_row_per_scenario(standing: Standing) -> None:
+    table = tables.points_table(standing.points, standing.objectives)
+    assert table.num_rows == 2 * len(standing.points)
+    first = standing.objectives[0]
+    ratios = [row[0] for p in standing.points for row in p.scenario_ratios]
+    assert table[f"ratio.{first}"].to_pylist() == ratios
+    assert table[f"value.{first}"].to_pylist() == [p.values[0] for p in standing.points for _ in range(2)]
+    assert set(METRICS) <= set(table.column_names)
+
+
+def test_advice_for_every_outcome(measured: Measured) -> None:
+    for changes in ({}, {"combine": "regret"}, {"constraints": ["exit_latency_ns.p99 <= 1 ns"]}):
+        now = measured.standing(measured.study(**changes))
+        text = tables.advice(now)
+        assert "simulated" in text
+        best = now.recommended
+        assert (str(best.trial.configuration) if best else "Nothing is recommended") in text
+        if best:
+            assert all(words.value(v, now.combine) in text for v in best.values)
+
+
+def test_every_metric_has_a_name_and_a_unit() -> None:
+    names = [words.metric_name(name) for name in METRICS]
+    assert len(set(names)) == len(names)
+    for name, metric in METRICS.items():
+        text = words.metric_value(name, 1536.0)
+        assert {"ns": "µs", "bytes": "KiB", "ns/object": "µs/object", "": "1,536"}[metric.unit] in text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0.000x"),
+        (1e-7, "<0.001x"),
+        (0.7321, "0.732x"),
+        (1.0, "1.000x"),
+        (37.21, "37.2x"),
+        (532880.4, "532,880x"),
+        (float("inf"), "-"),
+    ],
+)
+def test_ratios_as_people_read_them(number: float, text: str) -> None:
+    assert words.ratio(number) == text
