@@ -48,6 +48,10 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; defa
 InProcess = Annotated[bool, typer.Option("--in-process", help="Without Ray, one trial after another.")]
 Address = Annotated[str | None, typer.Option(help="A Ray cluster to join: auto, or HOST:PORT.")]
 JobAddress = Annotated[str, typer.Option("--address", help="The cluster's dashboard: http://HOST:8265.")]
+NodeTimeout = Annotated[
+    float, typer.Option(min=0.5, help="Seconds until a silent node of a Ray started here counts as lost.")
+]
+TrialTimeout = Annotated[float, typer.Option(min=1, help="Seconds after which a trial's worker is given up.")]
 Archive = Annotated[
     str | None, typer.Option(help="Where sealed segments and results are copied: s3://..., gs://..., a path.")
 ]
@@ -92,6 +96,8 @@ def _options(
     archive: str | None,
     tracking_uri: str | None,
     no_track: bool,
+    node_timeout: float,
+    trial_timeout: float,
     sources: list[str] | None = None,
 ) -> Options:
     from sweep.session import Options
@@ -99,7 +105,16 @@ def _options(
     if in_process and (address or workers):
         _fail("--in-process runs without Ray: it goes with neither --address nor --workers")
     return Options(
-        store, workers, in_process, address, archive, tracking_uri, not no_track, tuple(sources or ())
+        store=store,
+        workers=workers,
+        in_process=in_process,
+        address=address,
+        node_timeout_s=node_timeout,
+        trial_timeout_s=trial_timeout,
+        archive=archive,
+        tracking_uri=tracking_uri,
+        track=not no_track,
+        sources=tuple(sources or ()),
     )
 
 
@@ -124,6 +139,8 @@ def launch(
     archive: Archive = None,
     tracking_uri: Track = None,
     no_track: NoTrack = False,
+    node_timeout: NodeTimeout = 6.0,
+    trial_timeout: TrialTimeout = 3600.0,
 ) -> None:
     """Run a study. Example: python -m sweep launch quick --set budget.trials=200"""
 
@@ -131,7 +148,18 @@ def launch(
         from sweep import session, study_file
 
         value = study_file.load(study_file.find(study), overrides or [])
-        options = _options(store, workers, in_process, address, archive, tracking_uri, no_track, sources)
+        options = _options(
+            store,
+            workers,
+            in_process,
+            address,
+            archive,
+            tracking_uri,
+            no_track,
+            node_timeout,
+            trial_timeout,
+            sources,
+        )
         return session.dry_run(value, options) if dry_run else session.launch(value, options)
 
     _run(work)
@@ -147,13 +175,17 @@ def resume(
     address: Address = None,
     tracking_uri: Track = None,
     no_track: NoTrack = False,
+    node_timeout: NodeTimeout = 6.0,
+    trial_timeout: TrialTimeout = 3600.0,
 ) -> None:
     """Go on with a study that was interrupted. Example: python -m sweep resume quick"""
 
     def work() -> int:
         from sweep import session
 
-        options = _options(store, workers, in_process, address, None, tracking_uri, no_track)
+        options = _options(
+            store, workers, in_process, address, None, tracking_uri, no_track, node_timeout, trial_timeout
+        )
         return session.resume(study, options, overrides or [])
 
     _run(work)

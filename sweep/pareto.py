@@ -27,7 +27,7 @@ def non_dominated(points: Sequence[Point]) -> list[int]:
     kept = np.empty_like(values)
     for index in sorted(range(len(points)), key=lambda i: (tuple(points[i]), i)):
         # Whatever dominates this point, or equals it, comes before it in this order.
-        if not (kept[: len(front)] <= values[index]).all(axis=1).any():
+        if not np.any(np.all(kept[: len(front)] <= values[index], axis=1)):
             kept[len(front)] = values[index]
             front.append(index)
     return front
@@ -38,7 +38,7 @@ def undominated_by(front: Sequence[Point], points: Sequence[Point]) -> list[int]
     if not front or not points:
         return list(range(len(points)))
     known, new = np.asarray(front, dtype=float), np.asarray(points, dtype=float)
-    below = (known[None, :, :] <= new[:, None, :]).all(axis=2).any(axis=1)
+    below = np.any(np.all(known[None, :, :] <= new[:, None, :], axis=2), axis=1)
     return [int(i) for i in np.flatnonzero(~below)]
 
 

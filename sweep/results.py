@@ -49,6 +49,12 @@ def _written(kept: Kept, measured_in: tuple[Scenario, ...], now: Standing, out: 
     return [trials, *write(kept.study, measured_in, now, course, evidence, out)]
 
 
+def shortest(path: Path) -> str:
+    """Below the present directory without it, else absolute."""
+    relative = os.path.relpath(path)
+    return str(path.absolute()) if relative.startswith("..") else relative
+
+
 def write_report(store: Path, name: str, directory: Path | None, form: str) -> int:
     """The results of a kept study as it stands; prints the paths. Raises StudyError where its scenarios are
     no longer what they were."""
@@ -60,7 +66,7 @@ def write_report(store: Path, name: str, directory: Path | None, form: str) -> i
         print_json({"study": name, "written": [str(path) for path in written]})
     else:
         for path in written:
-            print(os.path.relpath(path))
+            print(shortest(path))
     return 0
 
 

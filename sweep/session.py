@@ -22,8 +22,8 @@ from sweep.execute.port import Executor
 from sweep.kept import Kept, course_of
 from sweep.launch import Ending
 from sweep.progress import Progress
-from sweep.propose import make
-from sweep.results import write_results
+from sweep.propose import Proposer, make
+from sweep.results import shortest, write_results
 from sweep.scenarios import scenarios
 from sweep.store.files import FileStore
 from sweep.study import Study
@@ -43,6 +43,8 @@ class Options:
     workers: int | None = None
     in_process: bool = False
     address: str | None = None
+    node_timeout_s: float = 6.0
+    trial_timeout_s: float = 3600.0
     archive: str | None = None
     tracking_uri: str | None = None
     track: bool = True
@@ -76,6 +78,7 @@ def dry_run(study: Study, options: Options) -> int:
     """Print the resolved study as YAML, and below it, as comments, its size and about how long it takes."""
     for name in options.sources:
         keeping.find(options.store, name)
+    _proposer(study)
     lines = estimate(study, scenarios(study), options.workers)
     print(yaml.safe_dump(study.resolved(), sort_keys=False, allow_unicode=True), end="")
     for line in lines:
@@ -102,6 +105,7 @@ def track(store: Path, name: str, uri: str | None) -> int:
 def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     messages = Console(stderr=True)
     measured_in = scenarios(study)
+    proposer = _proposer(study)
     directory = options.store / study.name
     store = FileStore(directory, archive=options.archive)
     try:
@@ -113,7 +117,7 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
             tracker = _tracker(kept, options)
             executor = _executor(measured_in, options)
             try:
-                ending = _sweep(kept, course, executor, store, tracker, messages, stop)
+                ending = _sweep(kept, course, proposer, executor, store, tracker, messages, stop)
             finally:
                 executor.close()
             written = write_results(kept, measured_in, ending.standing)
@@ -129,6 +133,7 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
 def _sweep(
     kept: Kept,
     course: Course,
+    proposer: Proposer,
     executor: Executor,
     store: FileStore,
     tracker: Tracker,
@@ -136,9 +141,6 @@ def _sweep(
     stop: loop.Stop,
 ) -> Ending:
     study = kept.study
-    proposer = make(
-        study.sampler, study.space(), len(study.objectives), study.seed, population=study.population
-    )
 
     def status(state: str, trials: int, hypervolume: float) -> None:
         document = {
@@ -159,15 +161,26 @@ def _sweep(
     return ending
 
 
+def _proposer(study: Study) -> Proposer:
+    """Raises StudyError where the sampler does not take the space, or needs what is not installed."""
+    try:
+        return make(
+            study.sampler, study.space(), len(study.objectives), study.seed, population=study.population
+        )
+    except (ValueError, ImportError) as error:
+        raise StudyError(f"sampler {study.sampler}: {error}") from error
+
+
 def _executor(measured_in: tuple[Scenario, ...], options: Options) -> Executor:
     evaluate = SimulatorEvaluator(measured_in)
     if options.in_process:
         from sweep.execute.in_process import InProcessExecutor
 
         return InProcessExecutor(evaluate)
-    from sweep.execute.cluster import RayExecutor
+    from sweep.execute.cluster import Patience, RayExecutor
 
-    return RayExecutor(evaluate, workers=options.workers, address=options.address)
+    patience = Patience(node_s=options.node_timeout_s, trial_s=options.trial_timeout_s)
+    return RayExecutor(evaluate, workers=options.workers, address=options.address, patience=patience)
 
 
 def _tracker(kept: Kept, options: Options) -> Tracker:
@@ -202,7 +215,7 @@ def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path]
         highlight=False,
     )
     for path in written:
-        console.print(f"  {os.path.relpath(path)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {shortest(path)}", markup=False, highlight=False, soft_wrap=True)
     place = "" if options.store == Path("sweep-store") else f" --store {options.store}"
     uri = f" --tracking-uri {options.tracking_uri}" if options.tracking_uri else ""
     for trouble in tracker.troubles():
