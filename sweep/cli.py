@@ -130,7 +130,10 @@ def launch(
         typer.Option("--dry-run", help="Print the resolved study, its size and an estimate; run nothing."),
     ] = False,
     sources: Annotated[
-        list[str] | None, typer.Option("--from", help="Take what this study of the store measured.")
+        list[str] | None,
+        typer.Option(
+            "--from", help="Take what an earlier study of the store measured in the same scenarios."
+        ),
     ] = None,
     store: StoreOption = HERE,
     workers: Workers = None,
