@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #define ALIGNMENT ((size_t)64)
-#define COMMIT_STEP ((size_t)1 << 20)
+#define COMMIT_STEP ((size_t)2 << 20) /* a huge page, where there are any */
 #define KEEP_AT_MOST ((size_t)64 << 20)
 
 struct arena { /* at the beginning of its own memory */
@@ -29,10 +29,18 @@ static void unmap(struct arena *a)
 
 static struct arena *reserve(sim *s, size_t bytes)
 {
-	struct arena *a = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *from = mmap(NULL, bytes + COMMIT_STEP, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
+	size_t before = (size_t)(-(uintptr_t)from % COMMIT_STEP);
+	struct arena *a;
 
-	if (a == MAP_FAILED)
+	if (from == MAP_FAILED)
 		sim_fail(s, "cannot reserve %zu bytes of addresses for the objects", bytes);
+	a = (struct arena *)(from + before);
+	if (before)
+		munmap(from, before);
+	munmap(from + before + bytes, COMMIT_STEP - before);
+	madvise(a, bytes, MADV_HUGEPAGE);
 	if (mprotect(a, COMMIT_STEP, PROT_READ | PROT_WRITE)) {
 		munmap(a, bytes);
 		sim_fail(s, "out of memory: %zu bytes for the objects", COMMIT_STEP);

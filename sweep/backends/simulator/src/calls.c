@@ -49,6 +49,9 @@ static void call_begin(sim *s, struct cpu *c, u32 row)
 		.mm = mm, .start_ps = s->now, .n = s->w.n[row], .left = s->w.n[row], .cpu = c->id
 	};
 	call->call.kind = s->w.kind[row] == ROW_EXIT ? CALL_EXIT : CALL_MUNMAP;
+	mm->live -= call->n;
+	s->objects_unlinked += call->n;
+	s->r.steps += call->n;
 	mm_begin(s, mm);
 	call->call.mm = mm->state;
 	s->calls_active++;
@@ -123,17 +126,14 @@ static inline void dispose_one(sim *s, struct task_call *call)
 
 	mm->head = (struct object *)o->dead.next;
 	if (mm->head)
-		__builtin_prefetch(mm->head, 1);
+		__builtin_prefetch(mm->head + 4, 1);
 	else
 		mm->tail = NULL;
-	mm->live--;
 	call->left--;
 	s->now += s->m.unlink_ps;
 	o->unlink_ps = s->now;
 	o->is_dead = true;
 	o->from_exit = call->call.kind == CALL_EXIT;
-	s->objects_unlinked++;
-	s->r.steps++;
 	account(s, ACCOUNT_POSTPONED, s->now, 1);
 	slab_unlink(s, o);
 	s->policy->dispose(s, &call->call, &o->dead);
@@ -144,10 +144,10 @@ static inline void call_step(sim *s, struct cpu *c)
 	struct task_call *call = c->call;
 	s64 start = s->now;
 
-	while (call->left) {
-		dispose_one(s, call);
-		if (s->now >= s->horizon || c->softirq_pending || s->sleep_cookie)
-			break;
+	if (call->left) {
+		do
+			dispose_one(s, call);
+		while (call->left && s->now < s->horizon && !c->softirq_pending && !s->sleep_cookie);
 	}
 	if (!call->left && !s->sleep_cookie && s->policy->call_end && !call->call_ended) {
 		call->call_ended = true;

@@ -165,7 +165,6 @@ void metrics_finish(sim *s)
 
 	cut_at_end(s);
 	censor_dead_objects(s);
-	s->age_sum_ps += values_sum(&s->dead_age);
 	for (int a = 0; a < NR_ACCOUNTS; a++)
 		if (s->count[a] < 0)
 			sim_fail(s, "policy '%s' miscounts its objects: %lld in state %d at the end",
@@ -174,6 +173,7 @@ void metrics_finish(sim *s)
 	r->exit_latency = values_describe(&s->exit_latency);
 	r->munmap_latency = values_describe(&s->munmap_latency);
 	r->dead_age = values_describe(&s->dead_age);
+	s->age_sum_ps += s->dead_age.sum;
 	{
 		struct sim_distribution per = values_describe(&s->exit_per_object);
 

@@ -7,55 +7,34 @@
 
 #include <stdlib.h>
 
-static inline bool on_machine(sim *s, s64 i)
-{
-	return (u32)s->w.cpu[i] < (u32)s->m.nr_cpus;
-}
-
-static inline bool in_order(sim *s, s64 i)
-{
-	const s64 *t_ns = s->w.t_ns;
-
-	return s->w.n[i] >= 0 && t_ns[i] <= s->w.duration_ns && t_ns[i] >= (i ? t_ns[i - 1] : 0);
-}
-
-static inline bool in_space(sim *s, s64 i)
-{
-	return s->w.kind[i] == ROW_FAULTS || (u32)s->w.mm[i] < (u32)s->w.nr_mms;
-}
-
 static void refuse(sim *s, s64 i)
 {
-	if (!on_machine(s, i))
+	const struct sim_workload *w = &s->w;
+
+	if (w->cpu[i] < 0 || w->cpu[i] >= s->m.nr_cpus)
 		sim_fail(s, "row %lld of the workload runs on CPU %d; the machine has %d", (long long)i,
-			 s->w.cpu[i], s->m.nr_cpus);
-	if (!in_order(s, i))
+			 w->cpu[i], s->m.nr_cpus);
+	if (w->n[i] < 0 || w->t_ns[i] > w->duration_ns || w->t_ns[i] < (i ? w->t_ns[i - 1] : 0))
 		sim_fail(s, "row %lld of the workload: times must not fall, and counts not be negative",
 			 (long long)i);
-	if (!in_space(s, i))
-		sim_fail(s, "row %lld of the workload names address space %d of %d", (long long)i, s->w.mm[i],
-			 s->w.nr_mms);
-	sim_fail(s, "row %lld of the workload is of kind %d, which does not exist", (long long)i,
-		 s->w.kind[i]);
+	if (w->kind[i] > ROW_ALLOC)
+		sim_fail(s, "row %lld of the workload is of kind %d, which does not exist", (long long)i,
+			 w->kind[i]);
+	sim_fail(s, "row %lld of the workload names address space %d of %d", (long long)i, w->mm[i],
+		 w->nr_mms);
 }
 
-/* Checks the rows, and counts what they will need room for. */
-void rows_check(sim *s)
+/* Before the rows are checked: no row counts less than nothing. */
+struct row_counts rows_count(const struct sim_workload *w)
 {
-	s64 births = 0, rows[ROW_ALLOC + 1] = { 0 };
+	struct row_counts nr = { 0 };
 
-	for (s64 i = 0; i < s->w.nr_rows; i++) {
-		u32 kind = s->w.kind[i];
-
-		if (unlikely(kind > ROW_ALLOC || !on_machine(s, i) || !in_order(s, i) || !in_space(s, i)))
-			refuse(s, i);
-		rows[kind]++;
-		births += kind == ROW_ALLOC ? s->w.n[i] : 0;
+	for (s64 i = 0; i < w->nr_rows; i++) {
+		nr.births += w->kind[i] == ROW_ALLOC && w->n[i] > 0 ? w->n[i] : 0;
+		nr.munmaps += w->kind[i] == ROW_CALL;
+		nr.exits += w->kind[i] == ROW_EXIT;
 	}
-	s->nr_births = births;
-	s->nr_munmaps = rows[ROW_CALL];
-	s->nr_exits = rows[ROW_EXIT];
-	s->rows_left = s->w.nr_rows - rows[ROW_FAULTS];
+	return nr;
 }
 
 static void add_fault_row(sim *s, struct cpu *c, u32 row)
@@ -64,28 +43,39 @@ static void add_fault_row(sim *s, struct cpu *c, u32 row)
 	c->fault_rows[c->nr_fault_rows++] = row;
 }
 
-/* Each CPU's rows as a list, its fault rows as an array. `rows_done` of an address space counts its rows. */
+/* Checks the rows. Each CPU's become a list, and its fault rows an array. */
 void rows_deal(sim *s)
 {
-	u32 **ends = s->row_ends = sim_zalloc(s, (size_t)s->m.nr_cpus * sizeof(*ends));
 	const struct sim_workload w = s->w; /* a copy, which no store below can change */
+	const s32 nr_cpus = s->m.nr_cpus;
+	u32 **ends = s->row_ends = sim_zalloc(s, (size_t)nr_cpus * sizeof(*ends));
 	struct row_link *links = s->row_links;
 	struct mm *mms = s->mms;
+	s64 before_ns = 0;
 
-	for (s32 i = 0; i < s->m.nr_cpus; i++)
+	s->rows_left = w.nr_rows;
+	for (s32 i = 0; i < nr_cpus; i++)
 		ends[i] = &s->cpus[i].row;
 	for (s64 i = 0; i < w.nr_rows; i++) {
-		s32 cpu = w.cpu[i];
+		s32 cpu = w.cpu[i], mm = w.mm[i];
+		s64 t_ns = w.t_ns[i];
 
+		if (unlikely((u32)cpu >= (u32)nr_cpus || w.n[i] < 0 || t_ns > w.duration_ns ||
+			     t_ns < before_ns || w.kind[i] > ROW_ALLOC))
+			refuse(s, i);
+		before_ns = t_ns;
 		if (w.kind[i] == ROW_FAULTS) {
 			add_fault_row(s, &s->cpus[cpu], (u32)i);
+			s->rows_left--;
 			continue;
 		}
+		if (unlikely((u32)mm >= (u32)w.nr_mms))
+			refuse(s, i);
 		*ends[cpu] = (u32)i;
 		ends[cpu] = &links[i].next;
-		links[i].ordinal = mms[w.mm[i]].nr_rows++;
+		links[i].ordinal = mms[mm].nr_rows++;
 	}
-	for (s32 i = 0; i < s->m.nr_cpus; i++) {
+	for (s32 i = 0; i < nr_cpus; i++) {
 		*ends[i] = NO_ROW;
 		row_look(s, &s->cpus[i]);
 	}
@@ -97,15 +87,17 @@ void row_look(sim *s, struct cpu *c)
 	bool blocked = false;
 
 	c->row_ready = TIME_MAX;
-	if (c->row != NO_ROW) {
+	if (likely(c->row != NO_ROW)) {
 		const struct mm *mm = &s->mms[s->w.mm[c->row]];
 
 		blocked = mm->rows_done != s->row_links[c->row].ordinal;
-		if (!blocked)
+		if (likely(!blocked))
 			c->row_ready = max_s64(s->w.t_ns[c->row] * PS_PER_NS, mm->last_end_ps);
 	}
-	s->nr_blocked += blocked - c->blocked;
-	c->blocked = blocked;
+	if (unlikely(blocked != c->blocked)) {
+		s->nr_blocked += blocked ? 1 : -1;
+		c->blocked = blocked;
+	}
 }
 
 static void unblock(sim *s)

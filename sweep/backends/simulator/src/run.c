@@ -149,16 +149,17 @@ static struct values values_room(sim *s, s64 room)
 /* The slabs come last: how many there will be shows only in the end. */
 static void setup_arena(sim *s)
 {
+	struct row_counts nr = rows_count(&s->w);
 	size_t links = (size_t)s->w.nr_rows * sizeof(struct row_link);
-	size_t values = (size_t)(s->nr_births + s->nr_munmaps + 2 * s->nr_exits) * sizeof(s64);
+	size_t values = (size_t)(nr.births + nr.munmaps + 2 * nr.exits) * sizeof(s64);
 
-	arena_open(s, links + values + slab_room_bytes(s));
+	arena_open(s, links + values + slab_room_bytes(s, nr.births));
 	s->row_links = arena_take(s, links);
-	s->dead_age = values_room(s, s->nr_births);
-	s->munmap_latency = values_room(s, s->nr_munmaps);
-	s->exit_latency = values_room(s, s->nr_exits);
-	s->exit_per_object = values_room(s, s->nr_exits);
-	slab_setup(s);
+	s->dead_age = values_room(s, nr.births);
+	s->munmap_latency = values_room(s, nr.munmaps);
+	s->exit_latency = values_room(s, nr.exits);
+	s->exit_per_object = values_room(s, nr.exits);
+	slab_setup(s, nr.births);
 	arena_commit(s, s->objects);
 }
 
@@ -169,7 +170,6 @@ static void setup(sim *s)
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
 	setup_cpus(s);
 	s->mms = sim_zalloc(s, (size_t)s->w.nr_mms * sizeof(*s->mms));
-	rows_check(s);
 	setup_arena(s);
 	rows_deal(s);
 	readers_setup(s);

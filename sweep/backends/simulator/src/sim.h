@@ -33,6 +33,7 @@ static inline void prefetch_object(const void *dead)
 {
 	__builtin_prefetch(dead, 1);
 	__builtin_prefetch((const char *)dead + sizeof(struct object) - 1, 1);
+	__builtin_prefetch((const struct object *)dead + 4, 1);
 }
 
 /* arena.c */
@@ -46,7 +47,7 @@ void event_add(sim *s, s64 t, enum event_kind kind, u32 index, void *ptr, u64 ar
 struct event event_pop(sim *s);
 
 /* rows.c */
-void rows_check(sim *s);
+struct row_counts rows_count(const struct sim_workload *w);
 void rows_deal(sim *s);
 void row_look(sim *s, struct cpu *c);
 void row_done(sim *s, struct mm *mm, s64 t);
@@ -129,8 +130,8 @@ void constant_gp_ends(sim *s, s64 t, s64 objects);
 bool constant_step(sim *s, struct cpu *c);
 
 /* slab.c */
-size_t slab_room_bytes(sim *s);
-void slab_setup(sim *s);
+size_t slab_room_bytes(sim *s, s64 births);
+void slab_setup(sim *s, s64 births);
 void slab_alloc(sim *s, struct cpu *c, struct mm *mm, s32 nr);
 void slab_unlink(sim *s, struct object *o);
 void slab_free_object(sim *s, struct object *o);
@@ -155,7 +156,6 @@ void metrics_call(sim *s, const struct task_call *call, s64 end);
 void metrics_finish(sim *s);
 
 /* values.c */
-s128 values_sum(const struct values *v);
 struct sim_distribution values_describe(struct values *v);
 
 #endif

@@ -10,16 +10,16 @@
 #include "lock.h"
 
 /* At worst every object that is born gets a slab of its own. */
-size_t slab_room_bytes(sim *s)
+size_t slab_room_bytes(sim *s, s64 births)
 {
-	size_t slabs = (size_t)s->m.nr_cpus + 64 + (size_t)s->nr_births;
+	size_t slabs = (size_t)s->m.nr_cpus + 64 + (size_t)births;
 
 	return slabs * (size_t)s->m.objects_per_slab * sizeof(struct object);
 }
 
-void slab_setup(sim *s)
+void slab_setup(sim *s, s64 births)
 {
-	s->objects = arena_take(s, slab_room_bytes(s));
+	s->objects = arena_take(s, slab_room_bytes(s, births));
 	s->unused_slabs = NO_SLAB;
 	s->node_partial_head = s->node_partial_tail = NO_SLAB;
 	for (s32 i = 0; i < s->nr_contexts; i++)
@@ -274,15 +274,16 @@ static void slab_moves(sim *s, u32 number, bool was_full)
 static inline void slab_free_group(sim *s, u32 number, u32 nr)
 {
 	struct slab *slab = &s->slabs[number];
+	const s32 here = s->cpu->id;
 	bool was_full = !has_room(s, slab);
 
-	if (number == s->cpus[s->cpu->id].slab.active)
+	if (number == s->cpus[here].slab.active)
 		s->now += s->m.free_fast_ps;
-	else if (slab->touched_by == s->cpu->id)
+	else if (slab->touched_by == here)
 		s->now += s->m.free_slow_ps;
 	else
 		s->now += s->m.free_remote_ps;
-	slab->touched_by = (uint16_t)s->cpu->id;
+	slab->touched_by = (uint16_t)here;
 	slab->in_use -= nr;
 	if (slab->place == SLAB_FULL || slab->place == SLAB_NODE_PARTIAL)
 		slab_moves(s, number, was_full);
@@ -303,6 +304,7 @@ void slab_free_object(sim *s, struct object *o)
 {
 	u32 number = o->slab;
 
+	__builtin_prefetch(o + 5, 1);
 	s->now += s->m.free_hook_ps;
 	to_free_list(s, o);
 	slab_free_group(s, number, 1);

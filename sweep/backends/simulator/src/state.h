@@ -210,6 +210,11 @@ struct row_link {
 	u32 ordinal; /* its place among the rows of its address space */
 };
 
+struct row_counts {
+	s64 births; /* objects */
+	s64 munmaps, exits;
+};
+
 /* In front of what plat_alloc() returns, so that a run that fails leaks nothing. */
 struct policy_block {
 	struct policy_block *next, **link;
@@ -263,6 +268,7 @@ struct pending { /* a change that lies behind the horizon */
 struct values { /* of which exact percentiles are taken */
 	s64 *at;
 	s64 nr, room;
+	s128 sum; /* once described */
 };
 
 /* ---- readers ---- */
@@ -301,8 +307,7 @@ struct policy_run {
 	s64 rows_left;
 	struct arena *arena;
 	struct row_link *row_links;
-	s64 nr_munmaps, nr_exits, nr_births; /* calls, and objects */
-	u32 **row_ends;			     /* where the next row of each CPU is linked */
+	u32 **row_ends; /* where the next row of each CPU is linked */
 	s32 nr_blocked;
 	struct task_call *call_pool;
 	s64 last_call_end;

@@ -2,7 +2,7 @@
 /* values.c - mean, maximum and exact percentiles of many values. */
 #include "sim.h"
 
-#define SAMPLE 64
+#define MAX_SAMPLE 256
 
 /* Moves the values below `pivot` to the front, without a branch that depends on them. */
 static s64 partition(s64 *v, s64 nr, s64 pivot)
@@ -19,22 +19,30 @@ static s64 partition(s64 *v, s64 nr, s64 pivot)
 	return below;
 }
 
+/* Positions all over an array, in no step with what may recur in it. */
+static s64 sample_at(s64 i, s64 nr)
+{
+	const u64 golden = 0x9e3779b97f4a7c15ull; /* 2^64 over the golden ratio */
+
+	return (s64)((unsigned __int128)((u64)i * golden) * (u64)nr >> 64);
+}
+
 /*
- * A value near that rank: between the rank and the middle by so much that the rank lies, most
- * likely, on the smaller side of it. From a sorted sample at equal distances.
+ * A value near that rank, from a sorted sample: between the rank and the middle by so much that
+ * the rank lies, most likely, on the smaller side of it.
  */
 static s64 choose_pivot(const s64 *v, s64 nr, s64 rank)
 {
-	s64 sample[SAMPLE], size = min_s64(nr, SAMPLE), at = rank * size / nr;
+	s64 sample[MAX_SAMPLE], size = min_s64(max_s64(nr / 64, 1), MAX_SAMPLE), at = rank * size / nr;
 
 	for (s64 i = 0; i < size; i++) {
-		s64 value = v[i * nr / size], j = i;
+		s64 value = v[sample_at(i, nr)], j = i;
 
 		for (; j > 0 && sample[j - 1] > value; j--)
 			sample[j] = sample[j - 1];
 		sample[j] = value;
 	}
-	at += 2 * at < size ? size / 16 : -(size / 16);
+	at += 2 * at < size ? size / 12 : -(size / 12);
 	return sample[at];
 }
 
@@ -42,21 +50,20 @@ static s64 choose_pivot(const s64 *v, s64 nr, s64 rank)
 static s64 select_rank(s64 *v, s64 nr, s64 rank)
 {
 	for (;;) {
-		s64 pivot = choose_pivot(v, nr, rank), below = partition(v, nr, pivot), equal;
+		s64 pivot = choose_pivot(v, nr, rank), below = partition(v, nr, pivot);
 
 		if (rank < below) {
 			nr = below;
 			continue;
 		}
+		if (!below) { /* the smallest there is, and maybe often */
+			below = partition(v, nr, pivot + 1);
+			if (rank < below)
+				return pivot;
+		}
 		v += below;
 		nr -= below;
 		rank -= below;
-		equal = partition(v, nr, pivot + 1); /* many values may be equal */
-		if (rank < equal)
-			return pivot;
-		v += equal;
-		nr -= equal;
-		rank -= equal;
 	}
 }
 
@@ -67,7 +74,7 @@ static s64 nearest_rank(const struct values *v, s64 percent)
 }
 
 /* Of values that are not negative, in two halves so that it takes no carry. */
-s128 values_sum(const struct values *v)
+static s128 sum_of(const struct values *v)
 {
 	u64 low = 0, high = 0;
 
@@ -86,7 +93,8 @@ struct sim_distribution values_describe(struct values *v)
 
 	if (!v->nr)
 		return d;
-	d.mean_ns = (double)values_sum(v) / (double)v->nr / PS_PER_NS;
+	v->sum = sum_of(v);
+	d.mean_ns = (double)v->sum / (double)v->nr / PS_PER_NS;
 	d.p50_ns = (double)select_rank(v->at, v->nr, p50) / PS_PER_NS;
 	d.p99_ns = (double)select_rank(v->at + p50, v->nr - p50, p99 - p50) / PS_PER_NS;
 	for (s64 i = p99; i < v->nr; i++)
