@@ -28,8 +28,7 @@ def write(
 
     scenarios: in the study's order. standing: with its points. course: hypervolume after so many trials. What
     a report shows beyond the study's trials is measured here: the steps of the path from the baseline, and the
-    course of the recommendation and of the baseline in each scenario. The same arguments give the same bytes,
-    except for front.html and front.png.
+    course of the recommendation and of the baseline in each scenario. The same arguments give the same bytes.
 
     Raises OSError where a file cannot be written.
     """

@@ -157,22 +157,28 @@ class Comparison:
         return table
 
     def _fronts(self) -> Table:
-        table = Table(title="Fronts, best first in the first objective", title_justify="left")
+        table = Table(
+            title="Both fronts, of configurations that look alike here the first", title_justify="left"
+        )
         table.add_column("study")
         table.add_column("configuration", overflow="fold")
         for name in self.objectives:
             table.add_column(name.replace(".", ".\n"), justify="right")
         table.add_column("covered by\nthe other")
         entries = [(entry.values, place, entry) for place, s in enumerate(self.sides) for entry in s.front]
+        shown = set()
         for _, place, entry in sorted(entries, key=lambda e: e[:2]):
-            values = (words.value(v, self.combine) for v in entry.values)
-            style = "dim" if entry.covered else None
+            values = tuple(words.value(v, self.combine) for v in entry.values)
+            alike = place, entry.configuration.policy, values
+            if alike in shown:
+                continue
+            shown.add(alike)
             table.add_row(
                 self.sides[place].name,
                 str(entry.configuration),
                 *values,
                 "yes" if entry.covered else "",
-                style=style,
+                style="dim" if entry.covered else None,
             )
         return table
 

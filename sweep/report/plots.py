@@ -161,7 +161,7 @@ def write_html(standing: Standing, path: Path, title: str) -> None:
         template="plotly_white",
         height=None if rows == 1 else 520 * rows,
     )
-    figure.write_html(path, include_plotlyjs=True)
+    figure.write_html(path, include_plotlyjs=True, div_id="front")
 
 
 def _hover(point: Point, standing: Standing) -> str:

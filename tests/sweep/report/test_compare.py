@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sweep import pareto
 from sweep.judge import Standing, judge
+from sweep.report import words
 from sweep.report.compare import Comparison, Side, compare
 from sweep.study import Study
 from sweep.trial import Attempt
@@ -164,4 +165,5 @@ def check_shown(found: Comparison) -> None:
     for each in found.sides:
         assert each.name in text
         assert ("not compared" if each.hypervolume is None else f"{each.hypervolume:.4f}") in text
-        assert all(str(entry.configuration) in text for entry in each.front)
+        assert all(entry.configuration.policy in text for entry in each.front)
+        assert all(words.value(v, found.combine) in text for entry in each.front for v in entry.values)
