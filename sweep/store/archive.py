@@ -72,6 +72,11 @@ class Archive:
                 f"{self}: taken over by another directory, which was restored from it; nothing more is copied from "
                 f"{directory}, where everything stays"
             )
+        if held.sealed > manifest.sealed:
+            raise StoreError(
+                f"{self}: has {held.sealed} sealed attempts, and {directory} only {manifest.sealed}; nothing is copied, "
+                "so that none is lost there: go on from the archive in an empty directory, or name another archive"
+            )
         if held == manifest:
             return False
         for segment in manifest.segments:
@@ -113,8 +118,9 @@ class Archive:
             if not root:
                 raise ValueError("it names no place there")
         except (pa.ArrowException, ValueError) as error:
+            said = str(error).replace(self.uri, str(self))
             raise StoreError(
-                f"archive {self}: {str(error).replace(self.uri, str(self))}; expected such as s3://bucket/prefix, gs://bucket/prefix or file:///directory"
+                f"archive {self}: {said}; expected such as s3://bucket/prefix, gs://bucket/prefix or file:///directory"
             ) from error
         return files, root
 

@@ -66,6 +66,7 @@ class FileStore(Store):
         self._changing = threading.Lock()  # the manifest, in memory and on disk
         self._logged: list[Attempt] = []
         self._known: set[record.Key] = set()
+        self._ready = False  # opened for writing, and not closed yet
         self._lock: Lock | None = None
         self._log: Log | None = None
         self._archive: Archive | None = None
@@ -114,6 +115,7 @@ class FileStore(Store):
             self._log = Log(self._log_path, self._disk, contents.size_bytes)
         else:
             self._log = self._new_log()
+        self._ready = True
         self._tidy_later()
 
     def _recovered_manifest(self) -> Manifest:
@@ -152,7 +154,7 @@ class FileStore(Store):
     # -- the port --
 
     def append(self, attempts: Sequence[Attempt]) -> None:
-        if self._lock is None:
+        if not self._ready:
             raise StoreError(f"{self.directory}: the store is not open for writing")
         keys = [record.key(a) for a in attempts]
         if len(set(keys)) < len(keys) or not self._known.isdisjoint(keys):
@@ -181,7 +183,7 @@ class FileStore(Store):
         return [*read.consistent(lambda: self._manifest, sealed), *self._logged]
 
     def seal(self) -> None:
-        if self._lock is None or not self._logged:
+        if not self._ready or not self._logged:
             return
         try:
             with self._changing:
@@ -205,8 +207,9 @@ class FileStore(Store):
         return list(self._notes)
 
     def close(self) -> None:
-        if self._lock and self._archive:
+        if self._ready and self._archive:
             self._tidy_later()  # once more, if it was away
+        self._ready = False
         self._background.shutdown()
         if self._log:
             self._log.close()

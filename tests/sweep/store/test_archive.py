@@ -160,6 +160,29 @@ def test_a_damaged_or_missing_segment_comes_from_the_archive(uri: str, tmp_path:
     store.close()
 
 
+def test_a_directory_that_lost_its_segments_does_not_empty_the_archive(uri: str, tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    store = FileStore(place, archive=uri, seal_every=10)
+    append(store, WHOLE)
+    store.close()
+    held = listed(uri)
+    for damage in ("unreadable", "emptied"):
+        if damage == "unreadable":
+            (place / segments.MANIFEST).write_text('{"schema_version": 99}')
+            with pytest.raises(StoreError, match="schema version 99"):
+                FileStore(place)
+        else:
+            (place / segments.MANIFEST).unlink()
+            (place / "attempts.log").write_bytes(b"rcu-sweep attempts 1\n")
+            shutil.rmtree(place / "segments")
+            store = FileStore(place)
+            append(store, WHOLE[:2])
+            store.seal()
+            store.close()
+            assert "nothing is copied, so that none is lost there" in store.notes()[0]
+        assert listed(uri) == held
+
+
 def test_an_archive_that_is_away_stops_nothing_and_catches_up(server: Server, tmp_path: Path) -> None:
     store = FileStore(tmp_path / "store", archive=server.uri, seal_every=5)
     append(store, WHOLE[:10])
