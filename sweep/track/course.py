@@ -36,6 +36,9 @@ def metrics(now: Standing, speed: Speed | None = None) -> dict[str, float]:
     if now.recommended:
         for name, ratio in zip(now.objectives, now.recommended.ratios, strict=True):
             shown[f"recommended/{name}.ratio"] = ratio
+        if now.combine != "mean":
+            for name, value in zip(now.objectives, now.recommended.values, strict=True):
+                shown[f"recommended/{name}.{now.combine}"] = value
     if speed:
         shown["speed/trials_per_s"] = speed.trials_per_s
         shown["speed/ask_ms"] = speed.ask_ms

@@ -19,8 +19,9 @@ MAX_METRICS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A point as it is shown. Metrics: the ratio to the baseline by objective (`retained_bytes.mean.ratio`),
-    then what each scenario measured (`many-mappings/retained_bytes.mean`)."""
+    """A point as it is shown. Metrics: the mean ratio to the baseline by objective
+    (`retained_bytes.mean.ratio`), what the study judges by where that is another thing
+    (`retained_bytes.mean.regret`), then what each scenario measured (`make-j2 on phone/retained_bytes.mean`)."""
 
     key: str  # of its configuration
     name: str
@@ -49,6 +50,8 @@ def _evenly(points: Sequence[Point], count: int) -> Sequence[Point]:
 def _labelled(point: Point, now: Standing) -> Labelled:
     configuration, label = point.trial.configuration, tables.label(point, now)
     values = [(f"{name}.ratio", r) for name, r in zip(now.objectives, point.ratios, strict=True)]
+    if now.combine != "mean":
+        values += [(f"{name}.{now.combine}", v) for name, v in zip(now.objectives, point.values, strict=True)]
     measured = [
         (scenario, name, float(value))
         for scenario, m in point.measurements
@@ -75,4 +78,4 @@ def _labelled(point: Point, now: Standing) -> Labelled:
 
 def _section(scenario: str) -> str:
     """A scenario's name in the letters that MLflow takes in a metric's; a slash would end the section."""
-    return re.sub(r"^\.+|[^\w.\- ]", "-", scenario.replace(" @ ", " on "))
+    return re.sub(r"^\.+|[^\w.\- ]", "-", re.sub(r"\s*@\s*", " on ", scenario))

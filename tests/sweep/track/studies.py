@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.judge import Judge, Standing
+from sweep.study import Combine
 from sweep.track import Tracker
-from sweep.track.replay import replay
+from sweep.track.course import metrics
 from sweep.trial import Attempt, Configuration, Level, Measurement, Summary, Trial
 
 OBJECTIVES = ("exit_latency_ns.p99", "retained_bytes.mean")
@@ -46,12 +47,14 @@ def attempt(number: int, scenarios: Sequence[str] = ("one @ m", "two @ m")) -> A
     return Attempt(Trial(number, configuration, origin), 0, measured, None, "here", BEGUN_S + number, 0.5)
 
 
-def judge() -> Judge:
-    return Judge(OBJECTIVES, "mean", (), Everything())
+def judge(combine: Combine = "mean") -> Judge:
+    return Judge(OBJECTIVES, combine, (), Everything())
 
 
-def standing(trials: int, scenarios: Sequence[str] = ("one @ m", "two @ m")) -> Standing:
-    judged = judge()
+def standing(
+    trials: int, scenarios: Sequence[str] = ("one @ m", "two @ m"), combine: Combine = "mean"
+) -> Standing:
+    judged = judge(combine)
     if trials:
         judged.add([attempt(number, scenarios) for number in range(trials)])
     return judged.standing()
@@ -74,8 +77,12 @@ def show(
 ) -> None:
     """A study from its beginning to its end, in batches of four."""
     begin(tracker, identity)
-    batches = [[attempt(number) for number in range(i, min(i + 4, trials))] for i in range(0, trials, 4)]
-    replay(tracker, judge(), batches)
+    judged = judge()
+    for i in range(0, trials, 4):
+        batch = [attempt(number) for number in range(i, min(i + 4, trials))]
+        judged.add(batch)
+        at_s = batch[-1].started_s + batch[-1].elapsed_s
+        tracker.progress(judged.told, metrics(judged.standing(points=False)), at_s)
     tracker.finish(standing(trials), results(place, trials), complete=complete)
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep.track.course import metrics
 from sweep.track.labelled import labelled
 from tests.sweep.track.studies import standing
 
@@ -34,7 +35,7 @@ def test_a_long_front_keeps_its_ends_and_is_thinned_evenly() -> None:
     assert max(b - a for a, b in pairwise(places)) <= 6
 
 
-@pytest.mark.parametrize("scenario", ["a/b @ m", "a@b", "ä b", "a:b", "../up"])
+@pytest.mark.parametrize("scenario", ["a/b @ m", "a@b/c", "ä b", "a:b", "../up"])
 def test_any_name_of_a_scenario_becomes_a_section(scenario: str) -> None:
     from mlflow.utils.validation import _validate_metric_name
 
@@ -42,3 +43,13 @@ def test_any_name_of_a_scenario_becomes_a_section(scenario: str) -> None:
         for name in point.metrics:
             _validate_metric_name(name)
             assert name.count("/") <= 1
+
+
+def test_what_a_study_judges_by_stands_beside_the_ratio() -> None:
+    now = standing(12, combine="regret")
+    best = now.recommended
+    assert best is not None
+    shown = labelled(now)[0].metrics
+    assert shown["retained_bytes.mean.regret"] == best.values[1]
+    assert shown["retained_bytes.mean.ratio"] == best.ratios[1]
+    assert metrics(now)["recommended/retained_bytes.mean.regret"] == best.values[1]
