@@ -1,6 +1,10 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
 from sweep.trial import METRICS, Attempt, Configuration, Measurement, Trial
+from tests.sweep.small import QUIET, invoke, written
 
 
 def measurement(start: int = 1) -> Measurement:
@@ -21,3 +25,18 @@ def an_attempt() -> Attempt:
 @pytest.fixture
 def ten_attempts() -> list[Attempt]:
     return [attempt(trial) for trial in range(10)]
+
+
+@pytest.fixture(scope="session")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the small study after one undisturbed run; to be read only."""
+    place = tmp_path_factory.mktemp("launched")
+    result = invoke("launch", written(place), "--store", place / "store", *QUIET)
+    assert result.exit_code == 0, result.output
+    return place / "store"
+
+
+@pytest.fixture
+def store(launched: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(launched, tmp_path / "store"))
