@@ -17,41 +17,6 @@ void sim_fail(sim *s, const char *format, ...)
 	longjmp(s->fail, 1);
 }
 
-void *sim_grow(sim *s, void *array, s64 *room, s64 need, size_t element)
-{
-	s64 more = *room ? *room + *room / 2 : 64;
-
-	if (need <= *room)
-		return array;
-	if (more < need)
-		more = need;
-	array = realloc(array, (size_t)more * element);
-	if (!array)
-		sim_fail(s, "out of memory: %lld elements of %zu bytes", (long long)more, element);
-	*room = more;
-	return array;
-}
-
-void *sim_zalloc(sim *s, size_t bytes)
-{
-	void *memory = calloc(1, bytes ? bytes : 1);
-
-	if (!memory)
-		sim_fail(s, "out of memory: %zu bytes", bytes);
-	return memory;
-}
-
-void queue_make_room(sim *s, struct queue *q, size_t element)
-{
-	if (2 * q->first > q->end) {
-		q->end -= q->first;
-		memmove(q->at, (char *)q->at + (size_t)q->first * element, (size_t)q->end * element);
-		q->first = 0;
-	} else {
-		q->at = sim_grow(s, q->at, &q->room, q->end + 1, element);
-	}
-}
-
 /* ---- the tournament tree over the CPUs' next times ---- */
 
 void cpu_changed(sim *s, struct cpu *c)
@@ -167,6 +132,8 @@ static void setup(sim *s)
 {
 	if (s->m.nr_cpus < 1 || s->m.nocb_gp_stride < 1 || s->m.jiffy_ns < 1 || s->m.objects_per_slab < 1)
 		sim_fail(s, "the machine needs at least one CPU, a jiffy and an object per slab");
+	if (s->m.objects_per_slab > UINT16_MAX || s->m.nr_cpus > UINT16_MAX)
+		sim_fail(s, "at most %d objects per slab, and as many CPUs", UINT16_MAX);
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
 	setup_cpus(s);
 	s->mms = sim_zalloc(s, (size_t)s->w.nr_mms * sizeof(*s->mms));

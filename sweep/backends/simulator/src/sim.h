@@ -9,6 +9,9 @@ extern const unsigned nr_all_policies;
 
 /* run.c */
 void sim_fail(sim *s, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+void cpu_changed(sim *s, struct cpu *c); /* its next time may be another one now */
+
+/* memory.c */
 void *sim_grow(sim *s, void *array, s64 *room, s64 need, size_t element);
 void *sim_zalloc(sim *s, size_t bytes);
 void queue_make_room(sim *s, struct queue *q, size_t element);
@@ -26,7 +29,11 @@ static inline void queue_drop_first(struct queue *q)
 	if (++q->first == q->end)
 		q->first = q->end = 0;
 }
-void cpu_changed(sim *s, struct cpu *c); /* its next time may be another one now */
+
+void arena_open(sim *s, size_t bytes);
+void *arena_take(sim *s, size_t bytes);
+void arena_commit(sim *s, const void *end);
+void arena_close(sim *s);
 
 /* Posted long ago, and in the order of posting: not in the cache, and soon to be freed. */
 static inline void prefetch_object(const void *dead)
@@ -35,12 +42,6 @@ static inline void prefetch_object(const void *dead)
 	__builtin_prefetch((const char *)dead + sizeof(struct object) - 1, 1);
 	__builtin_prefetch((const struct object *)dead + 4, 1);
 }
-
-/* arena.c */
-void arena_open(sim *s, size_t bytes);
-void *arena_take(sim *s, size_t bytes);
-void arena_commit(sim *s, const void *end);
-void arena_close(sim *s);
 
 /* events.c */
 void event_add(sim *s, s64 t, enum event_kind kind, u32 index, void *ptr, u64 arg);

@@ -172,14 +172,10 @@ static void take_used(struct slab *slab, struct mm *mm, u32 nr)
 {
 	struct object *first = slab->free, *last = first;
 
-	if (nr == slab->virgin - slab->in_use) {
-		last = slab->free_last;
-		slab->free = NULL;
-	} else {
-		for (u32 i = 1; i < nr; i++)
-			last = (struct object *)last->dead.next;
-		slab->free = (struct object *)last->dead.next;
-	}
+	for (u32 i = 1; i < nr; i++)
+		last = (struct object *)last->dead.next;
+	slab->free = (struct object *)last->dead.next;
+	slab->in_use += nr;
 	append(mm, first, last);
 }
 
@@ -188,11 +184,11 @@ static void take_virgin(sim *s, u32 number, struct mm *mm, u32 nr)
 	struct slab *slab = &s->slabs[number];
 	struct object *first = &s->objects[(size_t)number * (size_t)s->m.objects_per_slab + slab->virgin];
 
-	for (u32 i = 0; i < nr; i++) {
+	for (u32 i = 0; i < nr; i++)
 		first[i] = (struct object){ .dead.next = &first[i + 1].dead, .slab = number };
-	}
 	append(mm, first, &first[nr - 1]);
 	slab->virgin += nr;
+	slab->in_use += nr;
 }
 
 /* `nr` objects are born into mm: from the active slab, and when that is full from the next one. */
@@ -203,19 +199,16 @@ void slab_alloc(sim *s, struct cpu *c, struct mm *mm, s32 nr)
 	while (left) {
 		u32 number = active_slab(s, c);
 		struct slab *slab = &s->slabs[number];
-		u32 room = (u32)s->m.objects_per_slab - slab->in_use, used = slab->virgin - slab->in_use;
-		u32 taken = left < room ? left : room;
+		u32 room = (u32)s->m.objects_per_slab - slab->in_use, taken = left < room ? left : room;
+		u32 used = (u32)min_s64(taken, slab->virgin - slab->in_use);
 
 		if (!slab->live && slab->was_used)
 			account(s, ACCOUNT_PINNED, s->now, -s->m.slab_bytes);
 		slab->was_used = true;
 		if (used)
-			take_used(slab, mm, taken < used ? taken : used);
-		slab->in_use += taken < used ? taken : used;
-		if (taken > used) {
+			take_used(slab, mm, used);
+		if (taken > used)
 			take_virgin(s, number, mm, taken - used);
-			slab->in_use += taken - used;
-		}
 		slab->live += taken;
 		left -= taken;
 	}
@@ -295,8 +288,6 @@ static inline void to_free_list(sim *s, struct object *o)
 
 	o->is_dead = false;
 	o->dead.next = (struct dead_object *)slab->free;
-	if (!slab->free)
-		slab->free_last = o;
 	slab->free = o;
 }
 

@@ -53,15 +53,15 @@ struct object {
 
 enum slab_place { SLAB_NONE, SLAB_ACTIVE, SLAB_CPU_PARTIAL, SLAB_NODE_PARTIAL, SLAB_FULL, SLAB_DISCARDED };
 
-struct slab {
-	struct object *free, *free_last; /* free objects that were in use before */
-	u32 virgin;			 /* objects from here on were never in use */
-	u32 in_use;			 /* live or dead */
-	u32 live;
-	u32 next, prev; /* in a partial list, or the list of unused slab numbers */
-	uint16_t place;
+struct slab {		     /* 32 bytes: there are many, and they are looked up for every object */
+	struct object *free; /* free objects that were in use before: virgin - in_use of them */
+	u32 next, prev;	     /* in a partial list, or the list of unused slab numbers */
+	uint16_t virgin;     /* objects from here on were never in use */
+	uint16_t in_use;     /* live or dead */
+	uint16_t live;
 	uint16_t touched_by; /* the CPU that wrote to it last */
-	bool was_used;	     /* has held an object since its pages were allocated */
+	uint8_t place;
+	bool was_used; /* has held an object since its pages were allocated */
 };
 
 #define NO_SLAB UINT32_MAX

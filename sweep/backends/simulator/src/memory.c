@@ -1,15 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * arena.c - the memory of what grows with the workload.
+ * memory.c - arrays that grow, and the arena for what grows with the workload.
  *
- * One reserved range of addresses, made usable from its beginning on, as far as it is needed. A
- * fresh page costs more than simulating an object that lies in it, so one arena is kept for the
- * process's next run. What a run finds in it is left over from others.
+ * The arena is one reserved range of addresses, made usable from its beginning on, as far as it
+ * is needed. Fresh pages took a fifth of a run, so one arena is kept for the process's next run.
+ * What a run finds in it is left over from others.
  */
 #include "sim.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+
+void *sim_grow(sim *s, void *array, s64 *room, s64 need, size_t element)
+{
+	s64 more = *room ? *room + *room / 2 : 64;
+
+	if (need <= *room)
+		return array;
+	if (more < need)
+		more = need;
+	array = realloc(array, (size_t)more * element);
+	if (!array)
+		sim_fail(s, "out of memory: %lld elements of %zu bytes", (long long)more, element);
+	*room = more;
+	return array;
+}
+
+void *sim_zalloc(sim *s, size_t bytes)
+{
+	void *memory = calloc(1, bytes ? bytes : 1);
+
+	if (!memory)
+		sim_fail(s, "out of memory: %zu bytes", bytes);
+	return memory;
+}
+
+void queue_make_room(sim *s, struct queue *q, size_t element)
+{
+	if (2 * q->first > q->end) {
+		q->end -= q->first;
+		memmove(q->at, (char *)q->at + (size_t)q->first * element, (size_t)q->end * element);
+		q->first = 0;
+	} else {
+		q->at = sim_grow(s, q->at, &q->room, q->end + 1, element);
+	}
+}
+
+/* ---- the arena ---- */
 
 #define ALIGNMENT ((size_t)64)
 #define COMMIT_STEP ((size_t)2 << 20) /* a huge page, where there are any */
