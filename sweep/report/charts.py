@@ -17,8 +17,10 @@ from sweep.report.facts import Facts, Place
 from sweep.report.svg import Axis, Chart
 from sweep.report.tables import label
 
-MAX_POINTS: Final = 12_000
-"""Dominated points that are drawn in all charts of a report together; evenly picked."""
+MAX_POINTS: Final = 8_000
+"""Dominated points that are drawn in all charts of a report together, and as many of fronts; evenly picked."""
+MAX_PLACES: Final = 40
+"""Scenarios that have a chart and tables of their own."""
 _BEYOND: Final = 1.25
 _POINTS: Final = 240
 
@@ -32,11 +34,13 @@ STATES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """left_out: points beyond the axes. thinned: of how many dominated points one is drawn."""
+    """left_out: points beyond the axes. thinned: of how many dominated points one is drawn. front_left_out:
+    points of the front that are not drawn, because there are too many."""
 
     chart: Markup
     left_out: int
     thinned: int
+    front_left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,12 @@ def fronts(facts: Facts) -> list[Drawing]:
         )
         for pair in combinations(range(len(standing.objectives)), 2)
     ]
+
+
+def detailed(facts: Facts) -> tuple[Place, ...]:
+    """Scenarios that are shown with a chart and tables of their own: repeats with further seeds look alike,
+    and a page has its limits."""
+    return facts.places[:: facts.study.repeats][:MAX_PLACES]
 
 
 def place_front(facts: Facts, place: Place) -> Drawing:
@@ -114,17 +124,18 @@ def _front(
     low = -0.02 * max(highs)
     chart = Chart(title, Axis(names[0], low, highs[0]), Axis(names[1], low, highs[1]), *size)
 
+    limit_here = MAX_POINTS // (len(detailed(facts)) + 1)
     named = {p.trial.number for p in front} | {m.point.trial.number for m in marked}
     plain = [p for p in points if p.trial.number not in named]
-    thinned = -(-len(plain) * (len(facts.places) + 1) // MAX_POINTS) or 1
-    drawn = plain[::thinned]
-    bad = [p for p in drawn if not p.feasible]
-    good = [p for p in drawn if p.feasible]
+    thinned = -(-len(plain) // limit_here) or 1
+    bad = [p for p in plain[::thinned] if not p.feasible]
+    good = [p for p in plain[::thinned] if p.feasible]
     chart.points("x", [at(p) for p in bad], [_title(facts, p) for p in bad], "cross")
     chart.points("m", [at(p) for p in good], [_title(facts, p) for p in good])
     if len(facts.standing.objectives) == 2:
         chart.line("front", [at(p) for p in front], steps=True)
-    chart.points("f", [at(p) for p in front], [_title(facts, p) for p in front], "big")
+    some = front[:: -(-len(front) // limit_here) or 1]
+    chart.points("f", [at(p) for p in some], [_title(facts, p) for p in some], "big")
     if path:
         chart.line("path", [(v[pair[0]], v[pair[1]]) for v in path])
     for each in marked:
@@ -134,7 +145,7 @@ def _front(
         chart.points(each.style, [at(each.point)], [_title(facts, each.point)], each.shape)
         chart.label(each.style, *at(each.point), each.text)
     left_out = sum(not chart.holds(*at(p)) for p in points)
-    return Drawing(chart.render(), left_out, thinned)
+    return Drawing(chart.render(), left_out, thinned, len(front) - len(some))
 
 
 def _marked(facts: Facts) -> list[Marked]:

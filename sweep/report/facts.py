@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,10 +51,11 @@ class Kernel:
 class Compared:
     """One metric over all scenarios. times_baseline: the recommendation's ratio to the baseline, the mean over
     scenarios (the largest under `worst`); kernels: theirs; times_kernels: the first divided by each of these.
-    None where a divisor is 0. (The mean of ratios to a kernel itself would be one scenario's in which that
-    kernel has next to nothing.)"""
+    (The mean of ratios to a kernel itself would be one scenario's in which that kernel has next to nothing.)
+    None where a divisor is 0. scenarios: those that count, in which the baseline's is not 0."""
 
     metric: str
+    scenarios: int
     times_baseline: float | None
     kernels: tuple[float | None, ...]
     times_kernels: tuple[float | None, ...]
@@ -159,6 +160,8 @@ def gather(
     metrics = tuple(dict.fromkeys((*standing.objectives, *bounded, *KEY_METRICS)))
     kernels = tuple(_kernels(standing))
     profiles = {s.machine.name: s.machine for s in scenarios}
+    space = study.space()
+    chosen = [p for p in standing.points if p.trial.configuration in space]
     trials = [*(p.trial for p in standing.points), *(a.trial for a in standing.failed)]
     kinds = Counter(_kind(trial.origin) for trial in trials)
     return Facts(
@@ -170,12 +173,12 @@ def gather(
         metrics=metrics,
         kernels=kernels,
         overall=tuple(compare(standing, kernels, name) for name in metrics) if standing.recommended else (),
-        places=tuple(_place(study, standing, index, s) for index, s in enumerate(scenarios)),
+        places=tuple(_place(standing, chosen, index, s) for index, s in enumerate(scenarios)),
         path=path(standing, bench),
         rejected=_rejected(standing),
         failed=_failed(standing),
         importance=importance(standing),
-        policies=_policies(study, standing),
+        policies=_policies(space.policies, standing, chosen),
         profiles=tuple(_profile(machine) for machine in profiles.values()),
         origins=tuple(sorted(kinds.items())),
     )
@@ -205,38 +208,29 @@ def compare(standing: Standing, kernels: Sequence[Kernel], metric: str) -> Compa
     assert best is not None
     assert baseline is not None
 
+    # Of an objective the judge takes at least one unit for the baseline's.
+    floor = 1.0 if metric in standing.objectives else 0.0
+    divisors = [max(m.get(metric), floor) for _, m in baseline.measurements]
+
     def over(point: Point) -> float | None:
-        return _times_baseline(point, baseline, metric, standing)
+        pairs = zip(point.measurements, divisors, strict=True)
+        ratios = [m.get(metric) / divisor for (_, m), divisor in pairs if divisor]
+        if not ratios:
+            return None
+        return max(ratios) if standing.combine == "worst" else sum(ratios) / len(ratios)
 
     mine, theirs = over(best), tuple(over(k.point) for k in kernels)
     quotients = tuple(mine / other if mine is not None and other else None for other in theirs)
-    return Compared(metric, mine, theirs, quotients)
-
-
-def _times_baseline(point: Point, baseline: Point, metric: str, standing: Standing) -> float | None:
-    """The mean (or largest) ratio over scenarios; None where the baseline's is 0 in one. Of an objective the
-    judge takes at least one unit for the baseline's."""
-    floor = 1.0 if metric in standing.objectives else 0.0
-    ratios = []
-    for (_, mine), (_, other) in zip(point.measurements, baseline.measurements, strict=True):
-        divisor = max(other.get(metric), floor)
-        if not divisor:
-            return None
-        ratios.append(mine.get(metric) / divisor)
-    return max(ratios) if standing.combine == "worst" else sum(ratios) / len(ratios)
+    return Compared(metric, sum(map(bool, divisors)), mine, theirs, quotients)
 
 
 # -- scenarios --
 
 
-def _place(study: Study, standing: Standing, index: int, scenario: Scenario) -> Place:
+def _place(standing: Standing, chosen: Sequence[Point], index: int, scenario: Scenario) -> Place:
+    """chosen: points that the study may choose."""
     best, baseline = standing.recommended, standing.baseline
-    space = study.space()
-    eligible = [
-        p
-        for p in standing.points
-        if p.trial.configuration in space and all(b.scenario != scenario.name for b in p.broken)
-    ]
+    eligible = [p for p in chosen if all(b.scenario != scenario.name for b in p.broken)]
     front = _front(eligible, [p.scenario_ratios[index] for p in eligible])
     specialist, _ = recommended(front, [p.scenario_ratios[index] for p in front], REFERENCE["mean"])
     ratios = best.scenario_ratios[index] if best else ()
@@ -310,15 +304,14 @@ def _failed(standing: Standing) -> tuple[Failed, ...]:
 # -- policies, machines --
 
 
-def _policies(study: Study, standing: Standing) -> tuple[PolicyBest, ...]:
+def _policies(names: Iterable[str], standing: Standing, chosen: Sequence[Point]) -> tuple[PolicyBest, ...]:
     """In the order of what each reaches alone."""
-    space = study.space()
     reference = REFERENCE[standing.combine]
     corner = (reference,) * len(standing.objectives)
     found = []
-    for name in space.policies:
-        mine = {p.trial.configuration: p for p in standing.points if p.trial.configuration.policy == name}
-        points = [p for p in mine.values() if p.trial.configuration in space]
+    for name in names:
+        mine = {p.trial.configuration: p for p in chosen if p.trial.configuration.policy == name}
+        points = list(mine.values())
         feasible = [p for p in points if p.feasible]
         front = _front(feasible, [p.values for p in feasible])
         best, _ = recommended(front, [p.values for p in front], reference)

@@ -12,8 +12,9 @@ from sweep.backends.evaluator import Scenario
 from sweep.judge import Standing
 from sweep.report import page, plots, recommendation, tables
 from sweep.report.bench import Bench
+from sweep.report.charts import detailed
 from sweep.report.evidence import Evidence
-from sweep.report.facts import gather
+from sweep.report.facts import Facts, Place, gather
 from sweep.study import Study
 
 
@@ -30,7 +31,7 @@ def write(
     bench = Bench(study, scenarios, standing)
     facts = gather(study, scenarios, standing, course, evidence, bench)
     written = [directory / "report.html", directory / "report.md"]
-    written[0].write_text(page.html(facts, _courses(study, scenarios, standing, bench)), encoding="utf-8")
+    written[0].write_text(page.html(facts, _courses(facts, bench)), encoding="utf-8")
     written[1].write_text(page.markdown(facts), encoding="utf-8")
     recommended = recommendation.recommendation(study, scenarios, standing)
     if recommended is not None:
@@ -45,19 +46,16 @@ def write(
     return written
 
 
-def _courses(
-    study: Study, scenarios: Sequence[Scenario], standing: Standing, bench: Bench
-) -> list[list[tuple[str, pa.Table]]]:
-    """Of the recommendation and the baseline, in each scenario; repeats, with further seeds, look alike and
-    are left out."""
-    best, baseline = standing.recommended, standing.baseline
+def _courses(facts: Facts, bench: Bench) -> list[tuple[Place, list[tuple[str, pa.Table]]]]:
+    """Of the recommendation and the baseline, in each scenario that is shown in detail."""
+    best, baseline = facts.standing.recommended, facts.standing.baseline
     if best is None or baseline is None:
         return []
-    shown = scenarios[:: study.repeats]
-    ours = bench.series(best.trial.configuration, shown)
-    theirs = bench.series(baseline.trial.configuration, shown)
-    courses: list[list[tuple[str, pa.Table]]] = [[] for _ in scenarios]
-    courses[:: study.repeats] = [
-        [("recommended", a), ("baseline", b)] for a, b in zip(ours, theirs, strict=True)
+    shown = detailed(facts)
+    scenarios = [place.scenario for place in shown]
+    ours = bench.series(best.trial.configuration, scenarios)
+    theirs = bench.series(baseline.trial.configuration, scenarios)
+    return [
+        (place, [("recommended", a), ("baseline", b)])
+        for place, a, b in zip(shown, ours, theirs, strict=True)
     ]
-    return courses

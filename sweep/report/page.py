@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,16 +14,18 @@ from sweep import units
 from sweep.backends.simulator import build_id
 from sweep.judge import REFERENCE, Point
 from sweep.report import charts, summary, svg, tables, words
-from sweep.report.facts import Facts
+from sweep.report.facts import Facts, Place
 from sweep.report.importance import MIN_POINTS
 from sweep.trial import METRICS
+
+Courses: TypeAlias = Sequence[tuple[Place, Sequence[tuple[str, pa.Table]]]]
 
 MAX_FRONT_ROWS: Final = 25
 """Of a front's table; front.parquet has all."""
 
 
-def html(facts: Facts, courses: Sequence[Sequence[tuple[str, pa.Table]]]) -> str:
-    """One self-contained page: nothing is loaded. courses: of places in their order, see charts.retained."""
+def html(facts: Facts, courses: Courses) -> str:
+    """One self-contained page: nothing is loaded. courses: see charts.retained."""
     return (
         _environment(autoescape=True)
         .get_template("report.html.j2")
@@ -50,6 +52,7 @@ def _environment(*, autoescape: bool) -> Environment:
         "code": _code,
         "cell": _cell,
         "bar": svg.bar,
+        "some": _some,
         "unit": lambda name: METRICS[name].unit or "count",
         "help": lambda name: METRICS[name].help,
     }
@@ -96,6 +99,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "metrics": tuple(METRICS),
         "policies": policies.catalogue(),
         "presets": policies.presets(),
+        "detailed": charts.detailed(facts),
         "too_few": [each.of or "the choice of the policy" for each in facts.importance if not each.shares],
         "min_points": MIN_POINTS,
         "bounds": [str(bound) for bound in facts.study.bounds()],
@@ -103,15 +107,15 @@ def _context(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _charts(facts: Facts, courses: Sequence[Sequence[tuple[str, pa.Table]]]) -> dict[str, Any]:
+def _charts(facts: Facts, courses: Courses) -> dict[str, Any]:
     measured = bool(facts.standing.points)
     return {
         "fronts": charts.fronts(facts) if measured else [],
-        "place_fronts": [charts.place_front(facts, place) for place in facts.places] if measured else [],
+        "place_fronts": [charts.place_front(facts, place) for place in charts.detailed(facts)]
+        if measured
+        else [],
         "course": charts.course(facts) if facts.course else None,
-        "retained": [
-            charts.retained(place, each) for place, each in zip(facts.places, courses, strict=False) if each
-        ],
+        "retained": [charts.retained(place, each) for place, each in courses],
         "states": charts.STATES,
     }
 
@@ -123,6 +127,13 @@ def _code(text: str) -> Markup:
         Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
         for place, part in enumerate(parts)
     )
+
+
+def _some(names: Sequence[str], of: int) -> str:
+    """Scenarios, of so many; no more of them than are worth reading."""
+    if len(names) == of > 1:
+        return f"all {of} scenarios"
+    return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:4])} and {len(names) - 4} more"
 
 
 def _cell(text: object) -> str:

@@ -17,8 +17,11 @@ _BEYOND: Final = 1.25
 _AWAY: Final = tuple((dx, dy) for dy in (14, -22, 34, -42, 54, 74, 94) for dx in (18, -18))
 """Where a name may stand from its point, in points."""
 
+_FEW: Final = 4
+"""Scenarios up to which hovering over a dominated point tells of each."""
+
 _MAX_MEASURED: Final = 4000
-"""Of dominated points no more than this many are drawn, evenly picked."""
+"""Of dominated points no more than this many are drawn in all panels, evenly picked."""
 
 
 def write_png(standing: Standing, path: Path, title: str) -> None:
@@ -172,11 +175,12 @@ def _hover(point: Point, standing: Standing) -> str:
         f"{name}: {words.value(value, standing.combine)}"
         for name, value in zip(standing.objectives, point.values, strict=True)
     ]
+    named = label(point, standing) != "measured"
     lines += [
         f"{scenario}: " + ", ".join(f"{n} {words.metric_value(n, m.get(n))}" for n in standing.objectives)
-        for scenario, m in point.measurements
+        for scenario, m in (point.measurements if named or len(point.measurements) <= _FEW else ())
     ]
-    lines += [f"breaks {b.constraint} in {b.scenario}: {b.value}" for b in point.broken]
+    lines += [f"breaks {b.constraint} in {b.scenario}: {b.value}" for b in point.broken[:_FEW]]
     return "<br>".join(lines)
 
 
@@ -201,7 +205,7 @@ def _measured(standing: Standing, *, near: bool = True) -> tuple[list[Point], li
     front = {p.trial.number for p in standing.front}
     points = [p for p in standing.points if p.trial.number not in front]
     points = _near(standing, points) if near else points
-    points = points[:: -(-len(points) // _MAX_MEASURED) or 1]
+    points = points[:: -(-len(points) * len(_pairs(standing)) // _MAX_MEASURED) or 1]
     return [p for p in points if p.feasible], [p for p in points if not p.feasible]
 
 

@@ -70,14 +70,18 @@ def _gain(facts: Facts) -> str:
     said = listed(change(c.times_baseline, words.metric_name(c.metric)) for c in objectives)
     over = words.over_ratios(facts.standing)
     text = f"Against the baseline, one `call_rcu()` per object, that is {said} ({over})"
+    best = facts.standing.recommended
+    assert best is not None
     if facts.standing.combine == "regret":
-        best = facts.standing.recommended
-        assert best is not None
         behind = listed(f"{value:.3f}" for value in best.values)
         text += f", never more than {behind} baselines behind a scenario's best"
     for place, kernel in enumerate(facts.kernels):
+        if kernel.point.trial.configuration == best.trial.configuration:
+            text += f"; {kernel.name} does the same"
+            continue
+        unsafe = "" if kernel.point.feasible else ", which breaks a constraint here"
         against = listed(_against(c, place) for c in objectives)
-        text += f"; against {kernel.name} (`{kernel.point.trial.configuration}`) it is {against}"
+        text += f"; against {kernel.name} (`{kernel.point.trial.configuration}`{unsafe}) it is {against}"
     return text + "."
 
 

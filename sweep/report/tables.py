@@ -26,7 +26,8 @@ def label(point: Point, standing: Standing) -> str:
         parts.append(origin.removeprefix("preset:"))
     if not point.feasible:
         parts.append("INFEASIBLE")
-    return ", ".join(parts) or ("front" if point in standing.front else "measured")
+    on_front = any(point.trial.number == other.trial.number for other in standing.front)
+    return ", ".join(parts) or ("front" if on_front else "measured")
 
 
 def rows(standing: Standing) -> list[Point]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,8 +14,9 @@ import pytest
 from sweep.judge import Standing
 from sweep.report import words, write
 from sweep.report.tables import rows
+from sweep.scenarios import scenarios
 from sweep.study import Study
-from sweep.trial import Attempt, Cause, Failure, Trial
+from sweep.trial import Attempt, Cause, Failure, Measurement, Trial
 
 from .conftest import EVIDENCE, OBJECTIVES, Measured
 
@@ -265,3 +267,66 @@ def test_failures_and_markup_are_shown_as_text(measured: Measured, tmp_path: Pat
     assert "bound &lt;b&gt;exceeded" in html
     assert "3 failed by themselves" in text
     assert all(len({len(row) for row in table}) == 1 for table in markdown_tables(text))
+
+
+def test_what_a_kernel_does_already_and_what_it_may_not_do_is_said(
+    measured: Measured, tmp_path: Path
+) -> None:
+    """Here only what 6.15 does may be chosen, and what 6.12 does is held to break a constraint."""
+    asked = measured.study(policies=["typesafe"], constraints=["dead_age_ns.max <= 1 ms"])
+    standing = measured.standing(asked)
+    kernels = {p.trial.origin: p for p in standing.compared}
+    assert not kernels["preset:linux-6.12"].feasible
+    assert standing.recommended == kernels["preset:linux-6.15, linux-6.18"]
+    _, text = report(measured, asked, standing, tmp_path)
+    assert "Linux 6.15 and later does the same" in text
+    assert "`direct_exit bulk_size=1`, which breaks a constraint here" in text
+    assert "readers pay for revalidation" in text
+
+
+def test_a_metric_that_the_baseline_has_none_of_counts_where_it_has(
+    measured: Measured, tmp_path: Path
+) -> None:
+    """In giant-exit nobody unmaps."""
+    asked = measured.study()
+    standing = measured.standing(asked)
+    baseline = standing.baseline
+    assert baseline is not None
+    assert [m.munmap_latency_ns.p99 > 0 for _, m in baseline.measurements] == [True, False]
+    best = standing.recommended
+    assert best is not None
+    _, text = report(measured, asked, standing, tmp_path)
+    first = best.measurements[0][1].munmap_latency_ns.p99 / baseline.measurements[0][1].munmap_latency_ns.p99
+    line = next(
+        row for row in text.splitlines() if row.startswith("| `munmap_latency_ns.p99` (in 1 of 2 scenarios)")
+    )
+    assert line.split("|")[2].strip() == words.ratio(first)
+
+
+@pytest.mark.slow
+def test_a_study_of_many_scenarios_and_trials_stays_within_bounds(measured: Measured, tmp_path: Path) -> None:
+    """60 scenarios, 2,000 trials, three objectives: what is too much to show is said to be left out."""
+    uses = [{"name": "pip-wheel", "dilation": 1 + n / 100} for n in range(60)]
+    asked = measured.study(workloads=uses, objectives=OBJECTIVES[:3], description="many")
+    made = scenarios(asked)
+    space, dice = asked.space(), random.Random(5)
+    named = [a for a in measured.attempts if a.trial.origin != "sampler"]
+    trials = [a.trial for a in named]
+    for n in range(len(named), 2000):
+        policy = dice.choice([p for p in space.policies if space.count(p) > 100])
+        trials.append(Trial(n, space.nth(policy, dice.randrange(space.count(policy))), "sampler"))
+    figures = measured.attempts[0].measurements[0][1].flat()
+    many = []
+    for trial in trials:
+        flat = figures | {
+            name: value * dice.uniform(0.5, 1.5) for name, value in figures.items() if name in OBJECTIVES
+        }
+        each = Measurement.from_flat(flat)
+        many.append(Attempt(trial, 0, tuple((s.name, each) for s in made), None, "", 0.0, 0.0))
+    standing = measured.standing(asked, many)
+    write(asked, made, standing, [(2000, standing.hypervolume)], EVIDENCE, tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    assert (tmp_path / "report.html").stat().st_size < 6e6
+    assert "Shown in detail: 40 of 60 scenarios" in html
+    assert "one point in" in html
+    assert all(html.count(s.name) >= 2 for s in made)
