@@ -18,8 +18,8 @@ from sweep.judge import Standing
 from sweep.track import view
 from sweep.track.course import Course
 from sweep.track.labelled import Labelled, labelled
-from sweep.track.note import Place, note, while_running
-from sweep.track.place import ENVIRONMENT
+from sweep.track.note import note, while_running
+from sweep.track.place import ENVIRONMENT, Place
 
 _BATCH: Final = 1000  # metrics in one call, MLflow's limit
 _PARAMETERS: Final = 100  # parameters or tags in one call, MLflow's limit

@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
-from urllib.parse import urlencode
 
 from sweep.judge import Standing
 from sweep.report import tables
-
-_MODEL_TRAINING: Final = {"workflowType": "machine_learning"}
-"""Without it the UI shows what it has for language models."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a study stands in MLflow, as its UI addresses it (from `#` on)."""
-
-    experiment_id: str
-    run_id: str
-
-    def page(self, *tail: str) -> str:
-        """Of the study's run: the overview, or the tab and file of `tail`."""
-        path = "/".join(("experiments", self.experiment_id, "runs", self.run_id, *tail))
-        return f"#/{path}?{urlencode(_MODEL_TRAINING)}"
-
-    def view(self) -> str:
-        """Of its labelled points side by side."""
-        query = {"viewStateShareKey": self.run_id, "compareRunsMode": "CHART"} | _MODEL_TRAINING
-        return f"#/experiments/{self.experiment_id}/runs?{urlencode(query)}"
+from sweep.track.place import Place
 
 
 def while_running(name: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlencode
 
 ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -45,3 +47,25 @@ EXPERIMENT_PREFIX: Final = "sweep/"
 def experiment(study: str) -> str:
     """The name of a study's experiment."""
     return EXPERIMENT_PREFIX + study
+
+
+_MODEL_TRAINING: Final = {"workflowType": "machine_learning"}
+"""Without it the UI shows what it has for language models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a study stands in MLflow, as its UI addresses it (from `#` on)."""
+
+    experiment_id: str
+    run_id: str
+
+    def page(self, *tail: str) -> str:
+        """Of the study's run: the overview, or the tab and file of `tail`."""
+        path = "/".join(("experiments", self.experiment_id, "runs", self.run_id, *tail))
+        return f"#/{path}?{urlencode(_MODEL_TRAINING)}"
+
+    def view(self) -> str:
+        """Of its labelled points side by side."""
+        query = {"viewStateShareKey": self.run_id, "compareRunsMode": "CHART"} | _MODEL_TRAINING
+        return f"#/experiments/{self.experiment_id}/runs?{urlencode(query)}"

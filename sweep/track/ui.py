@@ -20,8 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, Final
 
-from sweep.track.note import Place
-from sweep.track.place import ENVIRONMENT, EXPERIMENT_PREFIX, local_database, local_uri
+from sweep.track.place import ENVIRONMENT, EXPERIMENT_PREFIX, Place, local_database, local_uri
 
 DEFAULT_PORT: Final = 5000
 READY_TIMEOUT_S: Final = 90.0

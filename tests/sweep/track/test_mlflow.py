@@ -1,7 +1,10 @@
 """MLflow on sqlite: what a person finds there afterwards."""
 
+import re
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,20 @@ def silent_port() -> Iterator[int]:
     """A port where connections are taken and nothing is ever answered."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from sweep.track.mlflow import MlflowTracker
+from tests.sweep.track.studies import show
+place = Path(sys.argv[1])
+size = (place / "mlflow.db").stat().st_size
+tracker = MlflowTracker(f"sqlite:///{place}/mlflow.db", "sweep/small", place / "artifacts")
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+show(tracker, place / "results")
+print(*tracker.troubles())
+"""
 
 
 def uri(place: Path) -> str:
@@ -208,6 +225,29 @@ class TestMlflow(TrackerContract):
         until(lambda: course(tmp_path) == [4, 8])
         tracker.finish(standing(12), [], complete=True)
         assert tracker.troubles() == []
+
+    # -- a place without room --
+
+    def test_artifacts_that_cannot_be_kept_leave_the_rest_shown(self, tmp_path: Path) -> None:
+        (tmp_path / "artifacts").write_text("a file where the directory should be")
+        tracker = self.make(tmp_path)
+        show(tracker, tmp_path / "results")
+        (trouble,) = tracker.troubles()
+        assert "Not a directory" in trouble or "File exists" in trouble
+        assert parents(tmp_path)[0].info.status == "FINISHED"
+        assert course(tmp_path) == [4, 8, 12]
+        assert children(tmp_path)
+
+    def test_a_full_disk_stops_nothing_and_is_caught_up_with(self, tmp_path: Path) -> None:
+        """No file may grow: what a full disk is to a database."""
+        results(tmp_path / "results", 12)
+        done = subprocess.run(
+            [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"^MLflow at sqlite:///.*(disk|full|large)", done.stdout)
+        show(self.make(tmp_path), tmp_path / "results")
+        assert course(tmp_path) == [4, 8, 12]
 
     # -- limits --
 
