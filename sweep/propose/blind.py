@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import islice
 from random import Random
 
-from sweep.propose.base import Observation, Proposer
-from sweep.propose.genome import Genome
+from sweep.propose.base import Observation
+from sweep.propose.genome import Genes
+from sweep.propose.memory import Remembering
 from sweep.propose.space import Space
-from sweep.propose.unseen import Seen
+from sweep.propose.unseen import Point
 from sweep.trial import Configuration
 
 MAX_GRID = 1_000_000
 """Configurations; a larger grid is a mistake in the study."""
 
 
-def check(observation: Observation, nr_objectives: int) -> None:
-    """Raises ValueError where the values are not finite or not as many as the objectives; none at all is
-    a trial that failed."""
-    values = observation.values
-    if values and (len(values) != nr_objectives or not all(map(math.isfinite, values))):
-        raise ValueError(f"{observation.configuration}: {nr_objectives} finite values expected, not {values}")
-
-
-class Blind(Proposer):
+class Blind(Remembering):
     """Remembers what was observed, and nothing of its values."""
 
-    def __init__(self, space: Space, nr_objectives: int) -> None:
-        self._space = space
-        self._nr_objectives = nr_objectives
-        self._seen = Seen(space)
-
-    def observe(self, observations: Sequence[Observation]) -> None:
-        for each in observations:
-            check(each, self._nr_objectives)
-            if each.configuration in self._space:
-                self._seen.add(each.configuration)
+    def _take(self, observation: Observation, genes: Genes) -> None:
+        pass
 
 
 class RandomProposer(Blind):
     """Every policy with the same chance, every parameter uniformly on its scale, without repetition."""
-
-    def __init__(self, space: Space, nr_objectives: int, seed: int) -> None:
-        super().__init__(space, nr_objectives)
-        self._genome = Genome(space)
-        self._seed = seed
 
     def ask(self, numbers: Sequence[int], pending: Sequence[Configuration] = ()) -> list[Configuration]:
         unseen = self._seen.unseen(pending)
@@ -58,7 +36,7 @@ class RandomProposer(Blind):
             if not policies:
                 break
             policy = random.choice(policies)
-            answers.append(unseen.first(policy, partial(self._genome.drawn, policy, random), random))
+            answers.append(unseen.drawn(policy, random))
         return answers
 
 
@@ -72,19 +50,24 @@ class GridProposer(Blind):
                 f"a grid over {space.size():,} configurations (at most {MAX_GRID:,}): give the parameters "
                 "lists of values, or choose another sampler"
             )
-        super().__init__(space, nr_objectives)
+        super().__init__(space, nr_objectives, seed)
+        self._space = space
         self._order = list(_turns(space, seed))
         self._next = 0  # what stands before it was observed
 
     def ask(self, numbers: Sequence[int], pending: Sequence[Configuration] = ()) -> list[Configuration]:
-        while self._next < len(self._order) and self._configuration(self._next) in self._seen:
+        while self._next < len(self._order) and self._point(self._next) in self._seen:
             self._next += 1
         unseen = self._seen.unseen(pending)
-        ahead = map(self._configuration, range(self._next, len(self._order)))
-        return list(islice((each for each in ahead if each in unseen), len(numbers)))
+        ahead = map(self._point, range(self._next, len(self._order)))
+        left = islice((point for point in ahead if point in unseen), len(numbers))
+        return [unseen.take(point) for point in left]
 
-    def _configuration(self, at: int) -> Configuration:
-        return self._space.nth(*self._order[at])
+    def _point(self, at: int) -> Point:
+        configuration = self._space.nth(*self._order[at])
+        genes = self._genome.genes(configuration)
+        assert genes is not None
+        return configuration.policy, genes
 
 
 def _turns(space: Space, seed: int) -> Iterator[tuple[str, int]]:

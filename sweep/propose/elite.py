@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from sweep.propose.genome import Genes
-from sweep.trial import Configuration
+from sweep.propose.individual import Individual
 
 if TYPE_CHECKING:
     from optuna.study import Study
-    from optuna.trial import FrozenTrial
-
-
-@dataclass(frozen=True, slots=True)
-class Individual:
-    """An observed configuration, ready to breed."""
-
-    configuration: Configuration
-    genes: Genes
-    values: tuple[float, ...]
-    excess: float
 
 
 class Selection(optuna.samplers.NSGAIISampler):  # type: ignore[misc]
@@ -35,6 +22,7 @@ class Selection(optuna.samplers.NSGAIISampler):  # type: ignore[misc]
 
     def __init__(self, population: int, nr_objectives: int) -> None:
         super().__init__(population_size=population)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(directions=["minimize"] * nr_objectives)
         self._trials: list[FrozenTrial] = []
 
@@ -44,10 +32,11 @@ class Selection(optuna.samplers.NSGAIISampler):  # type: ignore[misc]
     def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
         return []
 
-    def best(self, individuals: Sequence[Individual]) -> list[Individual]:
+    def best(self, individuals: Iterable[Individual]) -> list[Individual]:
         """As many as the population, in order of their ranks."""
-        self._trials = [_trial(number, each) for number, each in enumerate(individuals)]
-        return [individuals[trial.number] for trial in self.select_parent(self._study, 1)]
+        everybody = list(individuals)
+        self._trials = [_trial(number, each) for number, each in enumerate(everybody)]
+        return [everybody[trial.number] for trial in self.select_parent(self._study, 1)]
 
 
 def _trial(number: int, individual: Individual) -> FrozenTrial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from sweep.propose.base import Proposer
@@ -10,11 +11,13 @@ from sweep.propose.space import Space
 SAMPLERS: Final = ("nsga2", "tpe", "gp", "random", "grid")
 
 
-def make(sampler: str, space: Space, nr_objectives: int, seed: int, population: int) -> Proposer:
+def make(
+    sampler: str, space: Space, nr_objectives: int, seed: int, population: int, reference: float = math.inf
+) -> Proposer:
     """The proposer of that name; what only one of them needs is imported here.
 
-    population: of nsga2. Raises ValueError for an unknown name, and where the sampler does not take the
-    space.
+    population: of nsga2. reference: values above it are worth nothing, as for the hypervolume. Raises
+    ValueError for an unknown name, where the sampler does not take the space, and where a library is missing.
     """
     if sampler == "random":
         from sweep.propose.blind import RandomProposer
@@ -27,9 +30,9 @@ def make(sampler: str, space: Space, nr_objectives: int, seed: int, population: 
     if sampler == "nsga2":
         from sweep.propose.evolution import Evolution
 
-        return Evolution(space, nr_objectives, seed, population)
+        return Evolution(space, nr_objectives, seed, population, reference)
     if sampler in ("tpe", "gp"):
         from sweep.propose.model import ModelProposer
 
-        return ModelProposer(sampler, space, nr_objectives, seed)
+        return ModelProposer("gp" if sampler == "gp" else "tpe", space, nr_objectives, seed, reference)
     raise ValueError(f"there is no sampler {sampler!r}; known: {', '.join(SAMPLERS)}")
