@@ -264,6 +264,8 @@ class FileStore(Store):
     def _copy(self, archive: Archive) -> None:
         try:
             archive.update(self.directory, self._manifest)
+            if self._away:  # and may have gone in the middle of a copy
+                archive.remove_unnamed(self._manifest)
             while self._artifacts:
                 if self._artifacts[0].exists():
                     archive.put_artifact(self._artifacts[0])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.store import StoreError, read, record, segments
@@ -64,6 +64,7 @@ def test_merging_what_is_due_keeps_segments_few_and_each_attempt_seldom_rewritte
     assert manifest.attempts == manifest.sealed == sum(seals)
 
 
+@settings(max_examples=40)
 @given(each=st.lists(attempts(), unique_by=record.key, max_size=8))
 def test_rows_are_read_back_as_the_attempts_they_were(each: list[Attempt]) -> None:
     assert record.from_table(record.table(each)) == each
@@ -74,6 +75,7 @@ def test_rows_are_read_back_as_the_attempts_they_were(each: list[Attempt]) -> No
 
 
 @given(data=st.data())
+@settings(max_examples=40)
 def test_a_damaged_segment_is_refused_whichever_byte_it_is(
     written: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -115,6 +117,7 @@ def test_a_missing_segment_is_said_and_can_be_given_up(place: Path) -> None:
 
 
 @given(data=st.data())
+@settings(max_examples=40)
 def test_a_damaged_manifest_is_made_again_or_refused_but_never_believed(
     written: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
