@@ -119,7 +119,7 @@ void task_wake_sleepers(sim *s, s64 t)
 }
 
 /* One object: the loop over remove_vma() that a teardown or munmap call runs. */
-static inline void dispose_one(sim *s, struct task_call *call)
+static inline void dispose_one(sim *s, struct task_call *call, bool exits)
 {
 	struct mm *mm = call->mm;
 	struct object *o = mm->head;
@@ -133,7 +133,7 @@ static inline void dispose_one(sim *s, struct task_call *call)
 	s->now += s->m.unlink_ps;
 	o->unlink_ps = s->now;
 	o->is_dead = true;
-	o->from_exit = call->call.kind == CALL_EXIT;
+	o->from_exit = exits;
 	account(s, ACCOUNT_POSTPONED, s->now, 1);
 	slab_unlink(s, o);
 	s->policy->dispose(s, &call->call, &o->dead);
@@ -142,11 +142,12 @@ static inline void dispose_one(sim *s, struct task_call *call)
 static inline void call_step(sim *s, struct cpu *c)
 {
 	struct task_call *call = c->call;
+	const bool exits = call->call.kind == CALL_EXIT;
 	s64 start = s->now;
 
 	if (call->left) {
 		do
-			dispose_one(s, call);
+			dispose_one(s, call, exits);
 		while (call->left && s->now < s->horizon && !c->softirq_pending && !s->sleep_cookie);
 	}
 	if (!call->left && !s->sleep_cookie && s->policy->call_end && !call->call_ended) {

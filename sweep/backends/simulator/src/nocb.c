@@ -107,10 +107,17 @@ static void enqueue_wake(sim *s, struct cpu *c, bool was_all_done, s64 jiffy)
 	sim_lock_drop(s, &c->nocb_lock);
 }
 
-/* Callbacks that belong on ->cblist: nocb_lock is held, and is released. */
-static void enqueue_cblist(sim *s, struct cpu *c, struct plat_rcu_head *head, s64 objects, bool was_all_done,
-			   s64 jiffy)
+/* Onto ->cblist, behind what is on the bypass list. */
+static __attribute__((noinline)) void enqueue_direct(sim *s, struct cpu *c, struct plat_rcu_head *head,
+						     s64 objects, bool advance, s64 jiffy)
 {
+	bool was_all_done;
+
+	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
+	was_all_done = !cblist_pending(&c->cblist);
+	flush_bypass(s, c, jiffy);
+	if (advance)
+		advance_if_done(s, c, jiffy);
 	s->now += s->m.call_rcu_nocb_ps;
 	segment_add(&c->cblist.seg[CB_NEXT], head, objects);
 	c->cblist.newest_ps = s->now;
@@ -119,8 +126,20 @@ static void enqueue_cblist(sim *s, struct cpu *c, struct plat_rcu_head *head, s6
 	enqueue_wake(s, c, was_all_done, jiffy);
 }
 
-static void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *head, s64 objects, bool lazy,
-			   bool bypass_was_lazy, s64 jiffy)
+/* The first callback on the bypass list, or the first that is not lazy, sees to it that it is flushed. */
+static __attribute__((noinline)) void bypass_wake(sim *s, struct cpu *c, bool first, s64 jiffy)
+{
+	if (first)
+		c->bypass_first_jiffy = jiffy;
+	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
+	if (!cblist_pending(&c->cblist))
+		enqueue_wake(s, c, true, jiffy);
+	else
+		sim_lock_drop(s, &c->nocb_lock);
+}
+
+static inline void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *head, s64 objects, bool lazy,
+				  bool bypass_was_lazy, s64 jiffy)
 {
 	s64 before = c->bypass.nr;
 
@@ -131,16 +150,9 @@ static void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *head, s6
 	c->cblist.len++;
 	c->lazy_len += lazy;
 	s->r.bypass_enqueues++;
-	if (!before)
-		c->bypass_first_jiffy = jiffy;
 	sim_lock_drop(s, &c->bypass_lock);
-	if (before && !(bypass_was_lazy && !lazy))
-		return;
-	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
-	if (!cblist_pending(&c->cblist))
-		enqueue_wake(s, c, true, jiffy);
-	else
-		sim_lock_drop(s, &c->nocb_lock);
+	if (unlikely(!before || (bypass_was_lazy && !lazy)))
+		bypass_wake(s, c, !before, jiffy);
 }
 
 /* The quota of direct enqueues, rcu_nocb_try_bypass(): it decays by one quota per jiffy. */
@@ -162,29 +174,19 @@ void call_rcu_nocb(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy)
 	struct cpu *c = s->cpu;
 	s64 jiffy = jiffies_at(s, s->now);
 	s64 before = c->bypass.nr;
-	bool was_lazy = before == c->lazy_len, was_all_done;
+	bool was_lazy = before == c->lazy_len, direct, full;
 
 	if (objects)
 		account_move(s, ACCOUNT_POSTPONED, ACCOUNT_WAITING, s->now, objects);
 	count_direct(s, c, jiffy);
-	if (c->nobypass_count < s->m.nocb_nobypass_lim_per_jiffy && !lazy) {
-		sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
-		was_all_done = !cblist_pending(&c->cblist);
-		flush_bypass(s, c, jiffy);
-		enqueue_cblist(s, c, head, objects, was_all_done, jiffy);
-		return;
-	}
-	if ((before && !was_lazy && jiffy != c->bypass_first_jiffy) ||
-	    (before && was_lazy && jiffy > c->bypass_first_jiffy + s->m.lazy_flush_jiffies) ||
-	    before >= s->m.qhimark) {
-		sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);
-		was_all_done = !cblist_pending(&c->cblist);
-		flush_bypass(s, c, jiffy);
-		advance_if_done(s, c, jiffy);
-		enqueue_cblist(s, c, head, objects, was_all_done, jiffy);
-		return;
-	}
-	enqueue_bypass(s, c, head, objects, lazy, was_lazy, jiffy);
+	direct = c->nobypass_count < s->m.nocb_nobypass_lim_per_jiffy && !lazy;
+	full = (before && !was_lazy && jiffy != c->bypass_first_jiffy) ||
+	       (before && was_lazy && jiffy > c->bypass_first_jiffy + s->m.lazy_flush_jiffies) ||
+	       before >= s->m.qhimark;
+	if (direct || full)
+		enqueue_direct(s, c, head, objects, !direct, jiffy);
+	else
+		enqueue_bypass(s, c, head, objects, lazy, was_lazy, jiffy);
 }
 
 /* ---- rcuog ---- */
