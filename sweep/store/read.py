@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from sweep.store import log, record, segments
@@ -144,7 +143,8 @@ def query(directory: Path, sql: str) -> pa.Table:
     """What DuckDB answers; it knows the views `trials` and `attempts`. Columns of metrics have dots in
     their names, so they are quoted: `"exit_latency_ns.p99"`. Raises StoreError, for wrong SQL too."""
 
-    import duckdb  # here, for the sake of commands that have no use for it
+    import duckdb  # here, for the sake of commands that have no use for them
+    import pyarrow.dataset as ds
 
     def use(manifest: Manifest, logged: list[Attempt]) -> pa.Table:
         files = [str(directory / segments.DIRECTORY / s.name) for s in manifest.segments]

@@ -214,7 +214,7 @@ def _described(path: Path) -> Segment:
     """A file that is believed as it stands. Raises StoreError if it cannot be read; OSError."""
     try:
         data = path.read_bytes()
-        rows = pq.read_table(pa.BufferReader(data), columns=["trial", "attempt"])
+        rows = pq.ParquetFile(pa.BufferReader(data)).read(["trial", "attempt"])
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing; restore it from a copy") from error
     except (OSError, pa.ArrowException) as error:
