@@ -95,7 +95,12 @@ def track(store: Path, name: str, uri: str | None) -> int:
         tracker.progress(moment.trials, metrics(moment.standing), moment.at_s)
     now = kept.standing()
     complete = now.measured + len(now.failed) >= kept.study.budget.trials
-    written = sorted((kept.directory / "results").glob("*"))
+    results = kept.directory / "results"
+    if not (results / "report.html").exists():  # the sweep was killed before it wrote them
+        measured_in = scenarios(kept.study)
+        keeping.check_scenarios(kept, {s.name: s.key for s in measured_in})
+        write_results(kept, measured_in, now)
+    written = sorted(path for path in results.iterdir() if path.is_file() and path.suffix != ".tmp")
     tracker.finish(now, written, complete=complete)
     for trouble in tracker.troubles():
         Console(stderr=True).print(trouble, style="yellow", markup=False, soft_wrap=True)
@@ -111,7 +116,7 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     try:
         kept = keeping.keep(directory, study, measured_in, sources)
         for note in store.notes():
-            messages.print(note, style="yellow", markup=False)
+            messages.print(note, style="yellow", markup=False, soft_wrap=True)
         course = Course(study, list(kept.keys), store.attempts(), kept.known())
         with loop.interruptible() as stop:
             tracker = _tracker(kept, options)
@@ -194,11 +199,11 @@ def _tracker(kept: Kept, options: Options) -> Tracker:
 def mlflow_tracker(kept: Kept, uri: str | None) -> Tracker:
     """Of a study: at `uri`, or in sqlite beside the studies."""
     from sweep.track.mlflow import MlflowTracker
-    from sweep.track.place import local_artifacts, local_uri
+    from sweep.track.place import experiment, local_artifacts, local_uri
 
     store = kept.directory.parent
     return MlflowTracker(
-        uri or local_uri(store), f"sweep/{kept.study.name}", None if uri else local_artifacts(store)
+        uri or local_uri(store), experiment(kept.study.name), None if uri else local_artifacts(store)
     )
 
 
