@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sweep.execute.dispatch import Dispatcher
 from sweep.execute.failure import failure
 from sweep.execute.port import MAX_ATTEMPTS, Evaluate, Executor, ExecutorError, Task
-from sweep.execute.start import NODE_LOST_S, start
+from sweep.execute.start import NODE_LOST_S, reachable, start
 from sweep.execute.worker import BATCH_LIMIT_S, Installed, worker_class
 from sweep.trial import Attempt, Cause, Failure
 
@@ -65,45 +66,47 @@ class RayExecutor(Executor):
     ) -> None:
         """Starts Ray on this machine, or joins the cluster at `address` ("auto": the one of this machine).
 
-        Raises ExecutorError where that fails.
+        That goes on in the background, until something is asked of the executor; what fails there is raised
+        then. Raises ExecutorError at once where there is no cluster at `address`.
         """
-        self._started_ray = not ray.is_initialized()
-        if self._started_ray:
-            start(address, workers, patience.node_s)
+        self._starts_ray = not ray.is_initialized()
+        where = reachable(address) if address and self._starts_ray else None
         self._most = workers
         self._patience = patience
-        self._installed = Installed.here()
-        self._evaluate = ray.put(evaluate)
         self._queue = Dispatcher(time.time)
         self._actors: dict[int, _Actor] = {}
         self._born = 0
         self._refused: set[str] = set()
         self._failed_starts: Counter[str] = Counter()
         self._fault: ExecutorError | None = None  # is raised when no attempt is in hand: none gets lost
-        self._looked_s = self._worked_s = time.monotonic()
-        self._first_nodes = frozenset(self._cpus())
-        self._look()
+        # Ray's processes end with the thread that starts them, so this one lives as long as they do.
+        self._thread = ThreadPoolExecutor(1, "ray-start")
+        self._opening = self._thread.submit(self._open, evaluate, where)
 
     # -- the port
 
     @property
     def workers(self) -> int:
+        self._opening.result()
         return max(len(self._actors), 1)
 
     def submit(self, tasks: Sequence[Task]) -> None:
+        self._opening.result()
         self._queue.submit(tasks)
         self._send()
 
     def collect(self, timeout_s: float | None = None) -> list[Attempt]:
         """Raises ExecutorError where no worker can be had, or the driver and its workers do not fit."""
+        self._opening.result()
         ends = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
         while self._queue.pending:
             if self._fault:
                 raise self._fault
-            if time.monotonic() - self._looked_s >= _TICK_S:
-                self._look()
             left = ends - time.monotonic()
-            attempts = self._receive(min(max(left, 0.0), _TICK_S)) or self._listen()
+            attempts = self._receive(min(max(left, 0.0), _TICK_S))
+            if time.monotonic() - self._looked_s >= _TICK_S:
+                attempts += self._listen()
+                self._look()
             self._send()
             if attempts or left <= 0:
                 return attempts
@@ -123,12 +126,24 @@ class RayExecutor(Executor):
         return self._queue.all_busy()
 
     def close(self) -> None:
+        wait([self._opening])
         for actor in self._actors.values():
             ray.kill(actor.handle)
         self._actors.clear()
-        if self._started_ray:
+        if self._starts_ray:
             ray.shutdown()
-            self._started_ray = False
+            self._starts_ray = False
+        self._thread.shutdown()
+
+    def _open(self, evaluate: Evaluate, where: str | None) -> None:
+        """Ray, the scenarios once for all workers, and the first workers."""
+        if self._starts_ray:
+            start(where, self._most, self._patience.node_s)
+        self._installed = Installed.here()
+        self._evaluate = ray.put(evaluate)
+        self._looked_s = self._worked_s = time.monotonic()
+        self._first_nodes = frozenset(self._cpus())
+        self._look()
 
     # -- batches
 
@@ -173,13 +188,13 @@ class RayExecutor(Executor):
     # -- workers
 
     def _look(self) -> None:
-        """Give every CPU a worker. Raises ExecutorError when there has been no worker for long."""
+        """Give every CPU a worker; it is a fault to have had none for long."""
         now = time.monotonic()
         self._looked_s = now
         if any(actor.joining is None for actor in self._actors.values()):
             self._worked_s = now
         elif now - self._worked_s > self._patience.workers_s:
-            raise ExecutorError(
+            self._fault = ExecutorError(
                 f"no worker for {self._patience.workers_s:g} s: the cluster's CPUs are all taken, or its nodes "
                 "are gone (`ray status` tells); what was measured is kept, `resume` goes on from there"
             )

@@ -41,19 +41,16 @@ def health_environment(node_lost_s: float = NODE_LOST_S) -> dict[str, str]:
 
 
 def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
-    """`node_lost_s` is for a Ray that is started here; a cluster has its own settings.
-
-    Raises ExecutorError, within seconds, where there is no cluster.
-    """
+    """Join the cluster at a `reachable` address, or start a Ray with `node_lost_s` on this machine; a cluster
+    has its own settings. Raises ExecutorError."""
     # As in later versions of Ray, which warn until then.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it greets
     _print_nothing()
-    options: dict[str, Any]
-    if address:
-        options = {"address": _reachable(address)}
-    else:  # "local": also where another Ray runs on this machine
-        options = {"address": "local", "num_cpus": workers, "include_dashboard": False}
+    # "local": also where another Ray runs on this machine
+    options: dict[str, Any] = {"address": address or "local"}
+    if not address:
+        options |= {"num_cpus": workers, "include_dashboard": False}
         options["_system_config"] = health_checks(node_lost_s)
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
@@ -67,6 +64,7 @@ def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
 
 def use_token() -> None:
     """Where there is a token for Ray (RAY_AUTH_TOKEN, ~/.ray/auth_token), show it to clusters."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
     authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
@@ -77,7 +75,7 @@ def _print_nothing() -> None:
     ray_worker.print_to_stdstream = lambda data, ignore_prefix=False: log.debug("%s", data.get("lines"))
 
 
-def _reachable(address: str) -> str:
+def reachable(address: str) -> str:
     """HOST:PORT where a cluster answers. Raises ExecutorError.
 
     Ray itself tries for half a minute, and writes on standard error meanwhile.
@@ -95,14 +93,25 @@ def _reachable(address: str) -> str:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit():
             raise ExecutorError(f"--address {address}: expected 'auto' or HOST:PORT, such as 10.0.0.5:6379")
-    use_token()
-    with init_grpc_channel(found, [("grpc.enable_http_proxy", 0)]) as channel:
+    refusal = _ask(found)
+    if refusal is not None and refusal.code() is grpc.StatusCode.UNAUTHENTICATED:
+        # Only now: a driver that wants tokens itself is not understood by a cluster without.
+        use_token()
+        refusal = _ask(found)
+    if refusal is not None:
+        raise ExecutorError(f"{_place(address)}: {_why(refusal)}") from refusal
+    return found
+
+
+def _ask(address: str) -> Any:
+    """None where a head answers, else the error."""
+    with init_grpc_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
             head = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
             head.CheckAlive(gcs_service_pb2.CheckAliveRequest(), timeout=REACH_S)
         except grpc.RpcError as error:
-            raise ExecutorError(f"{_place(address)}: {_why(error)}") from error
-    return found
+            return error
+    return None
 
 
 def _place(address: str) -> str:

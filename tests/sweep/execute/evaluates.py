@@ -1,6 +1,7 @@
 """Small evaluate functions, importable by workers."""
 
 import os
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class Trade:
             raise RuntimeError("a defect of this program")
         if behave == "hangs" and first:
             time.sleep(3600)
+        if behave == "freezes" and first:
+            os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep({"slow": 1.0, "short": 0.01}.get(behave, 0.0))
         call.rename(call.with_suffix(".ended"))
         return tuple(

@@ -1,13 +1,17 @@
 """Ray actors on this machine: the contract, and workers that die."""
 
+import contextlib
+import os
+import signal
 import warnings
 from collections.abc import Iterator
 
 import pytest
+from ray import exceptions as ray_errors
 
 from sweep.execute import Executor
-from sweep.execute.port import MAX_ATTEMPTS
-from sweep.trial import Cause
+from sweep.execute.port import MAX_ATTEMPTS, ExecutorError
+from sweep.trial import Attempt, Cause
 from tests.sweep.execute.contract import ExecutorContract, run, settled, tasks
 from tests.sweep.execute.evaluates import Trade
 
@@ -57,3 +61,69 @@ class TestRay(ExecutorContract):
         killed = [a for a in attempts if a.trial.number == 6]
         assert [a.number for a in killed] == list(range(MAX_ATTEMPTS))
         assert settled(attempts).keys() == set(range(13)) - {6}
+
+    @pytest.mark.parametrize(
+        ("behave", "cause", "words"),
+        [
+            ("hangs", Cause.WORKER_CRASHED, "no end of a trial within 2 s"),
+            ("freezes", Cause.NODE_LOST, "no sign of life for 2 s"),
+        ],
+    )
+    def test_a_trial_without_an_end_is_given_up_and_run_elsewhere(
+        self, evaluate: Trade, behave: str, cause: Cause, words: str
+    ) -> None:
+        from sweep.execute.cluster import Patience, RayExecutor
+
+        patience = {"hangs": Patience(trial_s=2.0), "freezes": Patience(silence_s=2.0)}[behave]
+        executor = RayExecutor(evaluate, workers=2, patience=patience)
+        attempts: list[Attempt] = []
+        try:
+            attempts = run(executor, tasks(*["well"] * 3, behave, *["well"] * 3))
+        finally:
+            for attempt in attempts:
+                if attempt.failure:  # a frozen process does not hear that it is to end
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(attempt.worker.rpartition("/")[2]), signal.SIGKILL)
+            executor.close()
+        assert settled(attempts).keys() == set(range(7))
+        failed = [a for a in attempts if not a.settles]
+        assert 3 in {a.trial.number for a in failed}
+        assert {(a.failure.cause, a.failure.text) for a in failed if a.failure} == {(cause, words)}
+
+    def test_a_defect_of_the_set_up_is_said_and_ends_it(self) -> None:
+        from sweep.execute.cluster import RayExecutor
+
+        executor = RayExecutor(Unreadable(), workers=2)  # type: ignore[arg-type]
+        with pytest.raises(ExecutorError, match=r"no worker starts on node .* cannot be read here"):
+            run(executor, tasks("well"))
+        executor.close()
+
+
+def _unreadable() -> None:
+    raise RuntimeError("cannot be read here")
+
+
+class Unreadable:
+    """Can be sent, and not be received."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unreadable, ()
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ray_errors.OutOfMemoryError("low on memory"), Cause.OUT_OF_MEMORY),
+        (ray_errors.NodeDiedError("gone"), Cause.NODE_LOST),
+        (ray_errors.ActorUnavailableError("no answer", None), Cause.NODE_LOST),
+        (ray_errors.RuntimeEnvSetupError("no disk"), Cause.ENVIRONMENT),
+        (ray_errors.ActorDiedError(), Cause.WORKER_CRASHED),
+        (ray_errors.WorkerCrashedError(), Cause.WORKER_CRASHED),
+    ],
+)
+def test_rays_errors_have_causes(error: Exception, cause: Cause) -> None:
+    from sweep.execute.failure import failure
+
+    found = failure(error)
+    assert found.cause is cause
+    assert "\n" not in found.text

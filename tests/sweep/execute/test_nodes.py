@@ -92,7 +92,7 @@ def until(executor: Executor, attempts: list[Attempt], count: int) -> None:
 def test_a_node_is_killed_and_one_is_added_and_the_table_is_the_same(
     cluster: Cluster, join: Join, start: Start, tmp_path: Path
 ) -> None:
-    asked = tasks(*["short"] * 900, "fails", *["well"] * 9)
+    asked = tasks(*["short"] * 1500, "fails", *["well"] * 9)
     alone = settled(run(InProcessExecutor(Trade(tmp_path / "alone")), asked))
     doomed = join()
     join()
@@ -100,10 +100,11 @@ def test_a_node_is_killed_and_one_is_added_and_the_table_is_the_same(
     assert executor.workers == 3
     attempts: list[Attempt] = []
     executor.submit(asked)
-    until(executor, attempts, 100)
-    before = {a.worker for a in attempts}
+    while len(before := {a.worker for a in attempts}) < 3:
+        until(executor, attempts, len(attempts) + 1)
+    seen = len(attempts)
     cluster.remove_node(doomed, allow_graceful=False)
-    until(executor, attempts, 250)
+    until(executor, attempts, seen + 150)
     join()
     attempts += collected(executor)
     assert executor.workers == 3
