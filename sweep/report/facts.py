@@ -104,7 +104,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class PolicyBest:
-    """What a policy comes to by itself. best: what would be recommended if there were no other policy.
+    """What a policy comes to by itself. best: what would be recommended if there were no other policy, or what is.
     share: of the study's hypervolume, that it alone reaches."""
 
     policy: str
@@ -196,10 +196,16 @@ def _kernels(standing: Standing) -> list[Kernel]:
             continue
         first, last = released[0].kernels.split("-")[0], released[-1].kernels.split("-")[-1]
         span = f"{first}–{last}" if last else f"{first} and later"
-        typesafe = policies.policy(point.trial.configuration.policy).typesafe
-        caveat = "readers pay for revalidation, which is not simulated" if typesafe else ""
-        found.append(Kernel(f"Linux {span}", ", ".join(p.name for p in released), point, caveat))
+        names = ", ".join(p.name for p in released)
+        found.append(Kernel(f"Linux {span}", names, point, revalidation(point.trial.configuration)))
     return found
+
+
+def revalidation(configuration: Configuration) -> str:
+    """What a type-stable cache costs its readers is in no figure; nothing for other policies."""
+    if policies.policy(configuration.policy).typesafe:
+        return "readers pay for revalidation, which is not simulated"
+    return ""
 
 
 def compare(standing: Standing, kernels: Sequence[Kernel], metric: str) -> Compared:
@@ -315,6 +321,8 @@ def _policies(names: Iterable[str], standing: Standing, chosen: Sequence[Point])
         feasible = [p for p in points if p.feasible]
         front = _front(feasible, [p.values for p in feasible])
         best, _ = recommended(front, [p.values for p in front], reference)
+        if standing.recommended and standing.recommended.trial.configuration.policy == name:
+            best = standing.recommended
         volume = pareto.hypervolume([p.values for p in front], corner)
         share = volume / standing.hypervolume if standing.hypervolume else 0.0
         on_front = sum(p.trial.configuration.policy == name for p in standing.front)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sweep.report import words
-from sweep.report.facts import Compared, Facts, Place
+from sweep.report.facts import Compared, Facts, Place, revalidation
 from sweep.trial import Configuration
 
 _SAME = 0.0005
@@ -135,9 +135,8 @@ def rests_on(facts: Facts) -> str:
     readers = listed(sorted({f"`{s.replay.readers.kind}`" for s in facts.scenarios}))
     text = f"all figures are simulated, {guessed} are guesses, and readers are taken to be {readers}"
     best = facts.standing.recommended
-    kernels = [k for k in facts.kernels if best and k.point.trial.configuration == best.trial.configuration]
-    if kernels and kernels[0].caveat:
-        text += f" ({kernels[0].caveat})"
+    if best and (caveat := revalidation(best.trial.configuration)):
+        text += f" ({caveat})"
     return text
 
 
