@@ -54,12 +54,16 @@ def status(directory: Path) -> dict[str, Any]:
     }
     try:
         read = json.loads((directory / "status.json").read_bytes())
-        document |= {key: read[key] for key in document.keys() & read.keys()}
+        document |= {key: read[key] for key, old in document.items() if _is_like(read.get(key), old)}
     except (OSError, ValueError, AttributeError):
         pass  # it was broken off before its first status
     if document["state"] == "running" and not _is_locked(directory / "lock"):
         document["state"] = "broken off"
     return document
+
+
+def _is_like(value: object, old: object) -> bool:
+    return isinstance(value, str if isinstance(old, str) else int | float)
 
 
 def _is_locked(path: Path) -> bool:
