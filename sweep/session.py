@@ -113,6 +113,7 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     proposer = _proposer(study)
     directory = options.store / study.name
     store = FileStore(directory, archive=options.archive)
+    said = 0
     try:
         kept = keeping.keep(directory, study, measured_in, sources)
         for note in store.notes():
@@ -133,6 +134,13 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
         return EXIT_INTERRUPTED if ending.interrupted else 0
     finally:
         store.close()
+        _say(messages, store.notes()[said:])
+
+
+def _say(messages: Console, notes: Sequence[str]) -> int:
+    for note in notes:
+        messages.print(note, style="yellow", markup=False, soft_wrap=True)
+    return len(notes)
 
 
 def _sweep(
