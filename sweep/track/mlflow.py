@@ -17,7 +17,7 @@ from typing import Final
 from sweep.judge import Standing
 from sweep.track.course import Course, Moment
 from sweep.track.mlflow_run import Beginning, StudyRun
-from sweep.track.place import without_password
+from sweep.track.place import artifacts_beside, without_password
 from sweep.track.port import Tracker
 
 FLUSH_S: Final = 3.0
@@ -42,7 +42,8 @@ class _Ending:
 
 
 class MlflowTracker(Tracker):
-    """Writes to `uri` (sqlite:///..., http://...); artifacts of a new experiment go to `artifacts`."""
+    """Writes to `uri` (sqlite:///..., http://...); artifacts of a new experiment go to `artifacts`, by
+    default beside the database, or where the server keeps them."""
 
     def __init__(
         self,
@@ -54,7 +55,8 @@ class MlflowTracker(Tracker):
         finish_timeout_s: float = FINISH_TIMEOUT_S,
     ) -> None:
         self._finish_timeout_s = finish_timeout_s
-        self._uri, self._experiment, self._artifacts, self._clock = uri, experiment, artifacts, clock
+        self._uri, self._experiment, self._clock = uri, experiment, clock
+        self._artifacts = artifacts or artifacts_beside(uri)
         self._course = Course()
         self._beginning: Beginning | None = None
         self._begun_s = 0.0

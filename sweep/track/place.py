@@ -36,6 +36,13 @@ def local_artifacts(store: Path) -> Path:
     return store.resolve() / "mlflow-artifacts"
 
 
+def artifacts_beside(uri: str) -> Path | None:
+    """Where artifacts go if nobody says so: beside the database if that is a file, where MLflow would take
+    the working directory; a server (None) knows by itself."""
+    file = uri.removeprefix("sqlite:///")
+    return local_artifacts(Path(file).parent) if file not in (uri, "") else None
+
+
 def without_password(uri: str) -> str:
     """The same for people to see."""
     return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", uri)

@@ -116,6 +116,15 @@ class TestMlflow(TrackerContract):
         names = {file.path for file in client(tmp_path).list_artifacts(parent.info.run_id)}
         assert names == {"trials.parquet", "front.html"}
 
+    def test_artifacts_are_beside_the_database_if_nobody_says_where(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        show(MlflowTracker(uri(tmp_path), "sweep/small"), tmp_path / "results")
+        assert list((tmp_path / "mlflow-artifacts").rglob("trials.parquet"))
+        assert not list((tmp_path / "here").iterdir())
+
     def test_the_table_of_trials_is_its_dataset(self, tmp_path: Path) -> None:
         show(self.make(tmp_path), tmp_path / "results")
         (parent,) = parents(tmp_path)
