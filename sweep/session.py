@@ -116,8 +116,7 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     said = 0
     try:
         kept = keeping.keep(directory, study, measured_in, sources)
-        for note in store.notes():
-            messages.print(note, style="yellow", markup=False, soft_wrap=True)
+        said = _say(messages, store.notes())
         course = Course(study, list(kept.keys), store.attempts(), kept.known())
         with loop.interruptible() as stop:
             tracker = _tracker(kept, options)
@@ -138,6 +137,7 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
 
 
 def _say(messages: Console, notes: Sequence[str]) -> int:
+    """How many there were."""
     for note in notes:
         messages.print(note, style="yellow", markup=False, soft_wrap=True)
     return len(notes)
