@@ -109,20 +109,27 @@ def _is_inside(inner: Any, outer: Any) -> bool:
 
 
 def _explain(where: str, error: Any) -> str:
-    path = [str(part) for part in error["loc"] if not _is_form(str(part))]
-    key = ".".join(path)
+    *before, last = map(str, error["loc"]) if error["loc"] else ("",)
+    parents = [part for part in before if not _is_form(part)]
+    key = ".".join(parents if _is_form(last) else [*parents, last])
     if error["type"] == "extra_forbidden":
-        *parents, last = path
         text = unknown("key", last, _fields_at(parents))
         return f"{where}: {'.'.join(parents) + ': ' if parents else ''}{text}"
     text = error["msg"].removeprefix("Value error, ")
     for ours, theirs in _WORDS:
         text = text.replace(theirs, ours)
-    shown = json.dumps(error["input"], default=str)
+    shown = _shown(error["input"])
     said = error["type"] == "value_error" or error["type"] == "missing" or not key
     return f"{where}: {key + ': ' if key else ''}{text[0].lower() + text[1:]}" + (
         "" if said else f" (it is {shown if len(shown) <= 80 else shown[:77] + '...'})"
     )
+
+
+def _shown(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return "..."  # what JSON cannot say: keys that are lists, what contains itself
 
 
 def _is_form(part: str) -> bool:
