@@ -40,7 +40,6 @@ class Progress:
         self._console, self._budget, self._workers, self._clock = console, budget, workers, clock
         self._started = clock()
         self._done = self._reused = 0
-        self._ended = False
         self._ask_s = self._all_busy = 0.0
         self._last_line = self._last_shown = self._started
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
@@ -58,6 +57,8 @@ class Progress:
         if self._live:
             self._show()
             self._live.stop()
+        else:
+            self._print()
 
     def ran(self, settled: int, reused: int) -> None:
         """settled: trials that have ended, of which `reused` were in the store already."""
@@ -83,14 +84,12 @@ class Progress:
             if now - self._last_shown >= SHOW_EVERY_S:
                 self._last_shown = now
                 self._show()
-        elif now - self._last_line >= LINE_EVERY_S or self._has_ended():
+        elif now - self._last_line >= LINE_EVERY_S:
             self._last_line = now
-            self._console.print(self.line(), markup=False, highlight=False, soft_wrap=True)
+            self._print()
 
-    def _has_ended(self) -> bool:
-        """True once: when the last trial has ended."""
-        ended, self._ended = self._ended, self._done >= self._budget
-        return self._ended and not ended
+    def _print(self) -> None:
+        self._console.print(self.line(), markup=False, highlight=False, soft_wrap=True)
 
     def _show(self) -> None:
         assert self._live is not None
