@@ -38,6 +38,8 @@ def change(ratio: float | None, name: str) -> str:
     reading."""
     if ratio is None:
         return f"{name} where the other has none"
+    if ratio == 0:
+        return f"no {name} at all"
     if abs(ratio - 1) < _SAME:
         return f"as much {name}"
     if ratio >= 2:
@@ -73,7 +75,10 @@ def _gain(facts: Facts) -> str:
     best = facts.standing.recommended
     assert best is not None
     if facts.standing.combine == "regret":
-        behind = listed(f"{value:.3f}" for value in best.values)
+        behind = listed(
+            f"{value:.3f} ({words.metric_name(name)})"
+            for value, name in zip(best.values, facts.standing.objectives, strict=True)
+        )
         text += f", never more than {behind} baselines behind a scenario's best"
     for place, kernel in enumerate(facts.kernels):
         if kernel.point.trial.configuration == best.trial.configuration:
@@ -88,6 +93,8 @@ def _gain(facts: Facts) -> str:
 def _against(compared: Compared, place: int) -> str:
     ratio, name = compared.times_kernels[place], words.metric_name(compared.metric)
     kernel = compared.kernels[place]
+    if not kernel and not compared.times_baseline:
+        return f"no {name} either"
     if ratio is None or (kernel is not None and kernel < _SAME and ratio > 2):
         # Of next to nothing, no multiple says anything: both in baselines.
         mine = words.ratio(compared.times_baseline or 0.0)

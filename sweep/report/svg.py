@@ -35,7 +35,7 @@ class Axis:
     def ticks(self, number: int) -> list[float]:
         """Round values inside, about that many."""
         values = MaxNLocator(number, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
-        return [float(v) for v in values if self.low - 1e-12 <= v <= self.high * (1 + 1e-12)]
+        return [float(v) for v in values if -1e-9 <= self.share(v) <= 1 + 1e-9]
 
     def share(self, value: float) -> float:
         """0 at the low end, 1 at the high one."""

@@ -33,8 +33,14 @@ class Measured:
         return study(**changes)
 
     def standing(self, asked: Study, attempts: Sequence[Attempt] | None = None) -> Standing:
+        """A sampler proposes what lies in the study's space alone."""
+        space = asked.space()
         return judge(
-            self.attempts if attempts is None else attempts,
+            [
+                a
+                for a in (self.attempts if attempts is None else attempts)
+                if a.trial.origin != "sampler" or a.trial.configuration in space
+            ],
             asked.objectives,
             asked.combine,
             asked.bounds(),
