@@ -51,6 +51,8 @@ class Evolution(Learning):
             self._newcomers = {}
 
     def _elite(self) -> list[Individual]:
+        if not self._newcomers:
+            return list(self._parents.values())
         return self._selection.best([*self._parents.values(), *self._newcomers.values()])
 
     def ask(self, numbers: Sequence[int], pending: Sequence[Configuration] = ()) -> list[Configuration]:

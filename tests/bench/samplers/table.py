@@ -43,7 +43,9 @@ class Table:
 def table(study: Study, cache: Path, say: Callable[[str], None]) -> Table:
     """Of the study's grid and of what a loop measures first; measured where the cache has it not."""
     measured = scenarios(study)
-    text = json.dumps([study.resolved(), [each.key for each in measured]])
+    values = study.resolved()
+    asked = [values[key] for key in ("policies", "objectives", "combine", "constraints")]
+    text = json.dumps([asked, [each.key for each in measured]])
     path = cache / f"{study.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
     if not path.exists():
         wanted = _wanted(study)
