@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from sweep.judge import REFERENCE, Point
 from sweep.report import words
-from sweep.report.facts import Facts, Place
+from sweep.report.facts import Facts, Place, moments
 from sweep.report.svg import Axis, Chart
 from sweep.report.tables import label
 
@@ -179,7 +179,7 @@ def course(facts: Facts) -> Markup:
     x = Axis("trials that have ended", 0, max(n for n, _ in facts.course), "{:,.0f}".format)
     y = Axis(f"hypervolume (at most {top:g})", 0, 1.08 * max(max(v for _, v in facts.course), 1e-9))
     chart = Chart("Hypervolume over trials", x, y, 1080, 300)
-    chart.line("front", list(facts.course), steps=True)
+    chart.line("front", moments(facts.course, 500), steps=True)
     return chart.render()
 
 

@@ -201,6 +201,14 @@ def _kernels(standing: Standing) -> list[Kernel]:
     return found
 
 
+def moments(course: Sequence[tuple[int, float]], number: int) -> list[tuple[int, float]]:
+    """About that many of them, evenly picked, the last among them."""
+    if not course:
+        return []
+    step = -(-len(course) // number)
+    return [*course[: len(course) - 1 : step], course[-1]]
+
+
 def revalidation(configuration: Configuration) -> str:
     """What a type-stable cache costs its readers is in no figure; nothing for other policies."""
     if policies.policy(configuration.policy).typesafe:

@@ -14,7 +14,7 @@ from sweep import units
 from sweep.backends.simulator import build_id
 from sweep.judge import REFERENCE, Point
 from sweep.report import charts, summary, svg, tables, words
-from sweep.report.facts import Facts, Place
+from sweep.report.facts import Facts, Place, moments
 from sweep.report.importance import MIN_POINTS
 from sweep.trial import METRICS
 
@@ -53,7 +53,6 @@ def _environment(*, autoescape: bool) -> Environment:
         "cell": _cell,
         "bar": svg.bar,
         "some": _some,
-        "unit": lambda name: METRICS[name].unit or "count",
         "help": lambda name: METRICS[name].help,
     }
     made.tests |= {"point": lambda value: isinstance(value, Point)}
@@ -100,6 +99,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "policies": policies.catalogue(),
         "presets": policies.presets(),
         "detailed": charts.detailed(facts),
+        "moments": moments(facts.course, 12),
         "too_few": [each.of or "the choice of the policy" for each in facts.importance if not each.shares],
         "min_points": MIN_POINTS,
         "bounds": [str(bound) for bound in facts.study.bounds()],

@@ -185,6 +185,13 @@ def test_scope_and_evidence_are_there(made: Made) -> None:
         assert all(bound in said.replace("&lt;", "<") for bound in map(str, asked.bounds()))
 
 
+def test_the_course_ends_where_the_study_stands(made: Made) -> None:
+    _, standing, html, text, _ = made
+    (table,) = (t for t in markdown_tables(text) if t[0] == ["trials", "hypervolume"])
+    assert table[-1] == [str(standing.measured), f"{standing.hypervolume:.4f}"]
+    assert f"study's {standing.hypervolume:.4f}" in html
+
+
 def test_rejected_configurations_are_counted(made: Made) -> None:
     asked, standing, html, _, _ = made
     found: dict[tuple[str, str], set[object]] = {}
