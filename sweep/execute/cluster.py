@@ -78,6 +78,8 @@ class RayExecutor(Executor):
         self._born = 0
         self._refused: set[str] = set()
         self._failed_starts: Counter[str] = Counter()
+        self._rests: dict[str, float] = {}  # nodes where a start failed, and until when they are left alone
+        self._words = "its CPUs are all taken, or its nodes are gone"
         self._fault: ExecutorError | None = None  # is raised when no attempt is in hand: none gets lost
         # Ray's processes end with the thread that starts them, so this one lives as long as they do.
         self._thread = ThreadPoolExecutor(1, "ray-start")
@@ -92,6 +94,7 @@ class RayExecutor(Executor):
 
     def submit(self, tasks: Sequence[Task]) -> None:
         self._opening.result()
+        self._worked_s = time.monotonic()  # nobody is missed before there is work
         self._queue.submit(tasks)
         self._send()
 
@@ -128,11 +131,12 @@ class RayExecutor(Executor):
     def close(self) -> None:
         wait([self._opening])
         for actor in self._actors.values():
-            ray.kill(actor.handle)
-        self._actors.clear()
+            if actor.joining is None:  # Ray complains of those that are killed before they live
+                ray.kill(actor.handle)
         if self._starts_ray:
             ray.shutdown()
             self._starts_ray = False
+        self._actors.clear()
         self._thread.shutdown()
 
     def _open(self, evaluate: Evaluate, where: str | None) -> None:
@@ -195,13 +199,13 @@ class RayExecutor(Executor):
             self._worked_s = now
         elif now - self._worked_s > self._patience.workers_s:
             self._fault = ExecutorError(
-                f"no worker for {self._patience.workers_s:g} s: the cluster's CPUs are all taken, or its nodes "
-                "are gone (`ray status` tells); what was measured is kept, `resume` goes on from there"
+                f"the cluster has had no worker for {self._patience.workers_s:g} s: {self._words} (`ray status` "
+                "tells more); what was measured is kept, `resume` goes on from there"
             )
         cpus = self._cpus()
         for key in [k for k, a in self._actors.items() if a.joining is not None and a.node not in cpus]:
             self._lose(key, Failure(Cause.NODE_LOST, "the node was lost"))
-        free = Counter(cpus)
+        free = Counter({node: count for node, count in cpus.items() if self._rests.get(node, 0.0) <= now})
         free.subtract(actor.node for actor in self._actors.values())
         while self._most is None or len(self._actors) < self._most:
             node, count = max(free.items(), key=lambda item: item[1], default=("", 0))
@@ -264,8 +268,10 @@ class RayExecutor(Executor):
         if actor.joining is None:
             return self._queue.lost(key, why)
         self._failed_starts[actor.node] += 1
-        if self._failed_starts[actor.node] >= MAX_ATTEMPTS and why.cause is not Cause.NODE_LOST:
+        self._words = why.text
+        if why.cause is Cause.ENVIRONMENT and self._failed_starts[actor.node] >= MAX_ATTEMPTS:
             self._refuse(actor.node, f"no worker starts on node {actor.node}: {why.text}")
+        self._rests[actor.node] = time.monotonic() + 2 ** min(self._failed_starts[actor.node], 5)
         return []
 
     def _refuse(self, node: str, why: str) -> None:

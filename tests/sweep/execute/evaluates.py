@@ -12,6 +12,7 @@ from sweep.backends.evaluator import EvaluationError
 from sweep.trial import Configuration, Level, Measurement, Summary
 
 SCENARIOS = {"small": 1, "large": 50}
+DEVOURED_BYTES = 6 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Trade:
             os.kill(os.getpid(), 9)
         if behave == "eats":
             raise MemoryError
+        if behave == "devours":
+            eaten = b"x" * DEVOURED_BYTES
+            time.sleep(3600 if eaten else 0)
         if behave == "defect" or (behave == "defect_once" and first):
             raise RuntimeError("a defect of this program")
         if behave == "hangs" and first:

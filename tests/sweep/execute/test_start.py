@@ -84,3 +84,13 @@ def test_an_address_that_is_none_is_said_to_be(tmp_path: Path) -> None:
     ended = driven("nonsense", tmp_path, "well")
     assert ended.returncode == 2
     assert ended.stderr == "--address nonsense: expected 'auto' or HOST:PORT, such as 10.0.0.5:6379\n"
+
+
+def test_a_launch_that_finds_no_cluster_ends_with_2(closed_port: int, tmp_path: Path) -> None:
+    address = f"127.0.0.1:{closed_port}"
+    command = [sys.executable, "-m", "sweep", "launch", "quick", "--store", str(tmp_path), "--no-track"]
+    ended = subprocess.run([*command, "--address", address], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"error: the Ray cluster at --address {address}: cannot be reached")
+    assert len(ended.stderr.splitlines()) == 1
