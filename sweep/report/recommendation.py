@@ -124,8 +124,10 @@ def read(path: Path) -> Recommendation:
         raise StudyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise StudyError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise StudyError(f"{path}: expected keys and values, as `python -m sweep report` writes them")
+    if not isinstance(data, dict) or not {"policy", "params", "scenarios"} <= data.keys():
+        raise StudyError(
+            f"{path}: is no recommended.yaml (no policy, params and scenarios); `python -m sweep report` writes one"
+        )
     try:
         value = Recommendation.model_validate(_beside(data, path.parent))
     except ValidationError as error:

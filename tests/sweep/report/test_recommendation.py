@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -128,8 +129,12 @@ def _scenario(**values: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda _: "no document", "expected keys and values"),
-        (lambda _: {}, "policy"),
+        (lambda _: "no document", "is no recommended.yaml"),
+        (lambda _: {}, "is no recommended.yaml"),
+        (lambda _: {"name": "quick", "workloads": ["make-j2"]}, "is no recommended.yaml"),
+        (lambda d: d | {3: 4, None: True}, "3"),
+        (_changed(policy=3), "policy"),
+        (_changed(params=[]), "params"),
         (_changed(policy="fixed_bacth"), "fixed_batch"),
         (_changed(params={"max": -1}), "max"),
         (_changed(params={"maxx": 1}), "max"),
@@ -174,7 +179,7 @@ def a_recommendation(measured: Measured) -> Recommendation:
     return value
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(measurement=measurements(), ratio=st.floats(allow_nan=False, allow_infinity=False))
 def test_every_number_comes_back_as_it_was(
     a_recommendation: Recommendation,
@@ -189,3 +194,31 @@ def test_every_number_comes_back_as_it_was(
     again = recommendation.read(path)
     assert again == value
     assert [type(v) for v in again.scenarios[0].metrics.values()] == [type(v) for v in first.metrics.values()]
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_whatever_stands_in_the_file_is_read_or_refused_in_words(
+    a_recommendation: Recommendation, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    document = a_recommendation.model_dump(mode="json", exclude_none=True)
+    first = document["scenarios"][0]
+    holder = data.draw(st.sampled_from([document, first, first["workload"], first["metrics"]]))
+    holder[data.draw(st.sampled_from([*holder, "new"]))] = data.draw(JUNK)
+    path = tmp_path_factory.getbasetemp() / "junk.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with contextlib.suppress(*USER_ERRORS):
+        value = recommendation.read(path)
+        assert value.configuration.policy == value.policy
+        for each in value.scenarios[:1]:
+            if each.workload.replicas * each.workload.loops < 10:
+                assert each.scenario().name == each.name
