@@ -150,9 +150,7 @@ class _View:
                 seed=seed, multivariate=True, constant_liar=False, n_startup_trials=_LEAST
             )
         else:
-            sampler = optuna.samplers.GPSampler(
-                seed=seed, n_startup_trials=_LEAST, deterministic_objective=True
-            )
+            sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=_LEAST)
         trial = study.ask()
         asked = study.get_trials(deepcopy=False)[trial.number]
         values = sampler.sample_relative(study, asked, space)
