@@ -119,9 +119,9 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
         said = _say(messages, store.notes())
         course = Course(study, list(kept.keys), store.attempts(), kept.known())
         with loop.interruptible() as stop:
-            tracker = _tracker(kept, options)
-            executor = _executor(measured_in, options)
+            executor = _executor(measured_in, options)  # before MLflow is imported, which would slow it down
             try:
+                tracker = _tracker(kept, options)
                 ending = _sweep(kept, course, proposer, executor, store, tracker, messages, stop)
             finally:
                 executor.close()
