@@ -58,6 +58,7 @@ def fronts(facts: Facts) -> list[Drawing]:
     standing = facts.standing
     steps = [standing.baseline, *(step.point for step in facts.path)]
     path = [p for p in steps if isinstance(p, Point)] if facts.path else []
+    pairs = list(combinations(range(len(standing.objectives)), 2))
     return [
         _front(
             facts,
@@ -66,12 +67,18 @@ def fronts(facts: Facts) -> list[Drawing]:
             _marked(facts),
             pair,
             f"Front over all scenarios: {' against '.join(standing.objectives[i] for i in pair)}",
-            (words.axis(standing, pair[0]), words.axis(standing, pair[1])),
+            (_axis(facts, pair[0]), _axis(facts, pair[1])),
             REFERENCE[standing.combine],
             [p.values for p in path],
+            size=(1080, 520) if len(pairs) == 1 else (540, 400),
         )
-        for pair in combinations(range(len(standing.objectives)), 2)
+        for pair in pairs
     ]
+
+
+def _axis(facts: Facts, place: int) -> str:
+    what = "regret, in baselines" if facts.standing.combine == "regret" else "times the baseline"
+    return f"{words.metric_name(facts.standing.objectives[place])}: {what}"
 
 
 def detailed(facts: Facts) -> tuple[Place, ...]:
@@ -110,7 +117,7 @@ def _front(
     names: tuple[str, str],
     reference: float,
     path: Sequence[tuple[float, ...]],
-    size: tuple[int, int] = (1080, 520),
+    size: tuple[int, int],
 ) -> Drawing:
     def at(point: Point) -> tuple[float, float]:
         mine = values[point.trial.number]
@@ -119,7 +126,7 @@ def _front(
     points = facts.standing.points
     limit = _BEYOND * reference
     near = [at(p) for p in points if p.feasible and max(at(p)) <= limit]
-    near += [at(m.point) for m in marked if max(at(m.point)) <= limit]
+    near += [at(m.point) for m in marked if m.style in "rs" or max(at(m.point)) <= limit]
     highs = [1.06 * max([reference / 2, *(xy[i] for xy in near)]) for i in (0, 1)]
     low = -0.02 * max(highs)
     chart = Chart(title, Axis(names[0], low, highs[0]), Axis(names[1], low, highs[1]), *size)

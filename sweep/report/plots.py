@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +12,13 @@ from sweep.report import words
 from sweep.report.tables import label
 
 _BEYOND: Final = 1.25
-"""Axes end at this many times the hypervolume's reference; what lies beyond is left out, and counted."""
+"""Axes end at this many times the hypervolume's reference (or behind what is recommended); what lies beyond is
+left out, and counted."""
 
 _AWAY: Final = tuple((dx, dy) for dy in (14, -22, 34, -42, 54, 74, 94) for dx in (18, -18))
 """Where a name may stand from its point, in points."""
+
+_NAMED: Final = ("#24292f", "#9a6700", "#8250df", "#bf3989")
 
 _FEW: Final = 4
 """Scenarios up to which hovering over a dominated point tells of each."""
@@ -38,7 +41,7 @@ def write_png(standing: Standing, path: Path, title: str) -> None:
     for axes, pair in panels:
         _draw(axes, standing, pair)
     left_out = len(standing.points) - len(_near(standing, standing.points))
-    beyond = _BEYOND * REFERENCE[standing.combine]
+    beyond = _end(standing)
     note = f" ({left_out} points beyond {beyond:g} not shown)" if left_out else ""
     figure.suptitle(f"{title}, simulated{note}")
     # Names are placed by pixels, so all else must have its place.
@@ -131,8 +134,12 @@ def write_html(standing: Standing, path: Path, title: str) -> None:
             },
         ),
         *(
-            (label(p, standing), [p], {"mode": "markers", "marker": {"size": 13, "symbol": "diamond-open"}})
-            for p in _marked(standing)
+            (
+                label(p, standing),
+                [p],
+                {"mode": "markers", "marker": {"size": 13, "symbol": "diamond-open", "color": color}},
+            )
+            for p, color in zip(_marked(standing), cycle(_NAMED), strict=False)
             if p != standing.recommended
         ),
         ("recommended", _recommended(standing), {"mode": "markers", "marker": star}),
@@ -158,7 +165,7 @@ def write_html(standing: Standing, path: Path, title: str) -> None:
         ):
             top = 1.05 * max([REFERENCE[standing.combine] / 2, *values])
             update(title=words.axis(standing, place), range=[-0.03, top], row=row, col=column)
-    note = f"simulated; a double click shows what lies beyond {_BEYOND * REFERENCE[standing.combine]:g}"
+    note = f"simulated; a double click shows what lies beyond {_end(standing):g}"
     figure.update_layout(
         title=f"{title}<br><sup>{note}</sup>",
         template="plotly_white",
@@ -195,8 +202,14 @@ def _xy(points: Sequence[Point], pair: tuple[int, int]) -> tuple[list[float], li
     return [p.values[pair[0]] for p in points], [p.values[pair[1]] for p in points]
 
 
+def _end(standing: Standing) -> float:
+    """Where axes end; what is recommended always lies before that."""
+    best = standing.recommended.values if standing.recommended else ()
+    return max([_BEYOND * REFERENCE[standing.combine], *(1.05 * value for value in best)])
+
+
 def _near(standing: Standing, points: Sequence[Point]) -> list[Point]:
-    beyond = _BEYOND * REFERENCE[standing.combine]
+    beyond = _end(standing)
     return [p for p in points if all(value <= beyond for value in p.values)]
 
 

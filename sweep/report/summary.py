@@ -109,16 +109,15 @@ def _price(facts: Facts) -> str:
         c for c in facts.overall if c.metric not in objectives and (c.times_baseline or 0) > _WORTH_SAYING
     ]
     dear += sorted(others, key=lambda c: -(c.times_baseline or 0))[:1]
-    if dear:
-        price = listed(
-            f"{words.ratio(c.times_baseline or 0)} the baseline's {words.metric_name(c.metric)}" for c in dear
-        )
-        text = f"The price is {price}" + _worst_place(facts.places, objectives)
-    else:
-        text = "No metric shown here gets worse than the baseline's by more than 10 %" + _worst_place(
-            facts.places, objectives
-        )
-    return f"{text}; {rests_on(facts)}."
+    price = listed(
+        f"{words.ratio(c.times_baseline or 0)} the baseline's {words.metric_name(c.metric)}" for c in dear
+    )
+    text = (
+        f"The price is {price}"
+        if dear
+        else "No metric shown here is more than 10 % worse than the baseline's"
+    )
+    return f"{text}{_worst_place(facts.places, objectives)}; {rests_on(facts)}."
 
 
 def _worst_place(places: Sequence[Place], objectives: Sequence[str]) -> str:
@@ -132,7 +131,7 @@ def _worst_place(places: Sequence[Place], objectives: Sequence[str]) -> str:
     )
     if ratio <= 1 + _SAME:
         return ""
-    return f" and, where an objective comes out worst, {words.ratio(ratio)} its {words.metric_name(metric)} ({place})"
+    return f" (in one scenario up to {words.ratio(ratio)} its {words.metric_name(metric)}: {place})"
 
 
 def rests_on(facts: Facts) -> str:
