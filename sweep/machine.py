@@ -237,11 +237,11 @@ def _directory() -> Path:
 def _find(name: str, beside: Path) -> Path:
     if name.endswith((".yaml", ".yml")):
         path = beside / name
-        if not path.is_file():
+        if not paths.is_file(path):
             raise MachineError(f"no machine profile at {path}")
         return path
     path = _directory() / f"{name}.yaml"
-    if "/" in name or not path.is_file():
+    if "/" in name or not paths.is_file(path):
         raise MachineError(
             f"unknown machine {name!r}; {_nearest(name, names())} (or the path of a .yaml file)"
         )

@@ -11,3 +11,11 @@ def conf() -> Path:
     package = Path(__file__).parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
+
+
+def is_file(path: Path) -> bool:
+    """Also of what cannot be a file's name, such as one that is too long."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -28,10 +28,10 @@ def names() -> list[str]:
 def find(name_or_path: str) -> Path:
     """A study file by its path, or by its name in conf/. Raises StudyError with the nearest names."""
     path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml") and path.is_file():
+    if path.suffix in (".yaml", ".yml") and paths.is_file(path):
         return path
     inside = paths.conf() / f"{name_or_path}.yaml"
-    if inside.is_file():
+    if paths.is_file(inside):
         return inside
     if path.suffix in (".yaml", ".yml"):
         raise StudyError(f"{path}: no such file")
@@ -75,7 +75,8 @@ def parse(data: Mapping[str, Any], where: str) -> Study:
 
 def dump(study: Study) -> str:
     """The study as a YAML text that `read` takes for the same study."""
-    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    # In ASCII: PyYAML writes some line breaks (U+0085) so that it reads them back as spaces.
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
 
 
 def schema() -> dict[str, Any]:

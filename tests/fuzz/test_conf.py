@@ -79,6 +79,10 @@ def test_any_text_is_a_study_or_an_error(text: str, overrides: list[str]) -> Non
 
 @settings(max_examples=EXAMPLES)
 @given(values=altered(STUDY_VALUES))
+@example(values=STUDY_VALUES[-1] | {"description": "a\x85b\u2028c"})
+@example(
+    values=STUDY_VALUES[-1] | {"workloads": ["x" * 5000 + ".parquet"], "machines": ["y" * 5000 + ".yaml"]}
+)
 def test_any_values_are_a_study_or_an_error(values: dict[Any, Any]) -> None:
     check(lambda: study_file.parse(values, "conf/x.yaml"))
 
@@ -115,6 +119,9 @@ def read_machine(content: bytes, path: Path) -> None:
 @example(text="[" * 5000)
 @example(text="extends: [a]")
 @example(text="extends: x.yaml")
+@example(text="extends: " + "x" * 300)
+@example(text="extends: " + "x" * 300 + ".yaml")
+@example(text='extends: "a\\0b.yaml"')
 @example(text="extends: ../../../etc/passwd")
 @example(text="1: 2\nextends: ideal")
 def test_any_text_is_a_profile_or_an_error(text: str, profile: Path) -> None:

@@ -158,6 +158,9 @@ def test_a_study_is_found_by_name_or_path(tmp_path: Path, monkeypatch: pytest.Mo
         find("quik")
     with pytest.raises(StudyError, match="none.yaml: no such file"):
         find(str(tmp_path / "none.yaml"))
+    for name in ("x" * 5000, "x" * 5000 + ".yaml", "a\0b.yaml", "", "."):
+        with pytest.raises(StudyError, match="no such file|there is no study"):
+            find(name)
 
 
 # -- overriding -----------------------------------------------------------------------------------
