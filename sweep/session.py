@@ -19,6 +19,7 @@ from sweep.backends.evaluator import Scenario, SimulatorEvaluator
 from sweep.course import Course
 from sweep.dry_run import estimate
 from sweep.execute.port import Executor
+from sweep.judge import REFERENCE
 from sweep.kept import Kept, course_of
 from sweep.launch import Ending
 from sweep.progress import Progress
@@ -178,7 +179,12 @@ def _proposer(study: Study) -> Proposer:
     """Raises StudyError where the sampler does not take the space, or needs what is not installed."""
     try:
         return make(
-            study.sampler, study.space(), len(study.objectives), study.seed, population=study.population
+            study.sampler,
+            study.space(),
+            len(study.objectives),
+            study.seed,
+            population=study.population,
+            reference=REFERENCE[study.combine],
         )
     except (ValueError, ImportError) as error:
         raise StudyError(f"sampler {study.sampler}: {error}") from error
