@@ -7,7 +7,7 @@ from sweep.propose import Observation, Range, Space, make
 from sweep.trial import Configuration
 
 AXIS = Range(Param("x", "int", 0, 100_000, False, 0, "", ""), range(100_001))
-SPACE = Space({name: (AXIS,) for name in ("good", "dominated", "infeasible", "beyond")})
+SPACE = Space(dict.fromkeys(("good", "dominated", "infeasible", "beyond"), (AXIS,)))
 
 
 def measured(configuration: Configuration) -> Observation:
