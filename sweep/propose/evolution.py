@@ -39,8 +39,10 @@ class Evolution(Learning):
         self._selection = Selection(population, nr_objectives)
         self._parents: dict[Point, Individual] = {}
         self._newcomers: dict[Point, Individual] = {}
+        self._ranked: list[Individual] | None = None
 
     def _learn(self, individual: Individual) -> None:
+        self._ranked = None
         point = individual.policy, individual.genes
         if point in self._parents:
             self._parents[point] = individual
@@ -51,9 +53,9 @@ class Evolution(Learning):
             self._newcomers = {}
 
     def _elite(self) -> list[Individual]:
-        if not self._newcomers:
-            return list(self._parents.values())
-        return self._selection.best([*self._parents.values(), *self._newcomers.values()])
+        if self._ranked is None:
+            self._ranked = self._selection.best([*self._parents.values(), *self._newcomers.values()])
+        return self._ranked
 
     def ask(self, numbers: Sequence[int], pending: Sequence[Configuration] = ()) -> list[Configuration]:
         unseen = self._seen.unseen(pending)
