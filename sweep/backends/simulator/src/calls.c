@@ -4,10 +4,8 @@
 
 #include <string.h>
 
-static void mm_begin(sim *s, struct mm *mm)
+static __attribute__((noinline)) void mm_begin(sim *s, struct mm *mm)
 {
-	if (mm->started)
-		return;
 	mm->started = true;
 	if (s->policy->mm_size) {
 		mm->state = s->nr_mm_pool ? s->mm_state_pool[--s->nr_mm_pool] :
@@ -18,7 +16,7 @@ static void mm_begin(sim *s, struct mm *mm)
 		s->policy->mm_start(s, mm->state);
 }
 
-static void mm_end(sim *s, struct mm *mm)
+static __attribute__((noinline)) void mm_end(sim *s, struct mm *mm)
 {
 	s64 room = s->room_mm_pool;
 
@@ -35,25 +33,29 @@ static void mm_end(sim *s, struct mm *mm)
 
 static void call_begin(sim *s, struct cpu *c, u32 row)
 {
-	struct mm *mm = &s->mms[s->w.mm[row]];
+	struct mm *mm = c->row_mm;
 	struct task_call *call = s->call_pool;
+	const s32 n = s->w.n[row];
 
-	if (s->w.n[row] > mm->live)
-		sim_fail(s, "row %u of the workload frees %d objects, but its address space holds %d", row,
-			 s->w.n[row], mm->live);
-	if (call)
+	if (n > mm->live)
+		sim_fail(s, "row %u of the workload frees %d objects, but its address space holds %d", row, n,
+			 mm->live);
+	if (likely(call))
 		s->call_pool = call->next;
 	else
 		call = sim_zalloc(s, sizeof(*call));
-	*call = (struct task_call){
-		.mm = mm, .start_ps = s->now, .n = s->w.n[row], .left = s->w.n[row], .cpu = c->id
-	};
-	call->call.kind = s->w.kind[row] == ROW_EXIT ? CALL_EXIT : CALL_MUNMAP;
-	mm->live -= call->n;
-	s->objects_unlinked += call->n;
-	s->r.steps += call->n;
-	mm_begin(s, mm);
-	call->call.mm = mm->state;
+	if (!mm->started)
+		mm_begin(s, mm);
+	call->call = (struct policy_call){ .kind = s->w.kind[row] == ROW_EXIT ? CALL_EXIT : CALL_MUNMAP,
+					   .mm = mm->state };
+	call->mm = mm;
+	call->start_ps = s->now;
+	call->n = call->left = n;
+	call->cpu = c->id;
+	call->call_ended = false;
+	mm->live -= n;
+	s->objects_unlinked += n;
+	s->r.steps += n;
 	s->calls_active++;
 	c->call = call;
 	if (s->policy->call_begin)
@@ -134,7 +136,7 @@ static inline void dispose_one(sim *s, struct task_call *call, bool exits)
 	o->unlink_ps = s->now;
 	o->is_dead = true;
 	o->from_exit = exits;
-	account(s, ACCOUNT_POSTPONED, s->now, 1);
+	metrics_unlink(s, s->now);
 	slab_unlink(s, o);
 	s->policy->dispose(s, &call->call, &o->dead);
 }
@@ -148,11 +150,12 @@ static inline void call_step(sim *s, struct cpu *c)
 	if (call->left) {
 		do
 			dispose_one(s, call, exits);
-		while (call->left && s->now < s->horizon && !c->softirq_pending && !s->sleep_cookie);
+		while (call->left && s->now < s->horizon && !s->sleep_cookie);
 	}
-	if (!call->left && !s->sleep_cookie && s->policy->call_end && !call->call_ended) {
+	if (!call->left && !s->sleep_cookie && !call->call_ended) {
 		call->call_ended = true;
-		s->policy->call_end(s, &call->call);
+		if (s->policy->call_end)
+			s->policy->call_end(s, &call->call);
 	}
 	if (s->locks_held)
 		sim_fail(s, "policy '%s' returned with a lock held", s->policy->name);
@@ -160,7 +163,7 @@ static inline void call_step(sim *s, struct cpu *c)
 		call_sleep(s, c);
 	else if (!call->left)
 		call_finish(s, c);
-	s->cpu_freeing_ps += s->now - start;
+	s->cpu_freeing_ps += (u64)(s->now - start);
 }
 
 /* The CPU's next row, at its time. */
@@ -175,7 +178,7 @@ static inline void row_start(sim *s, struct cpu *c)
 	metrics_flush(s, s->now);
 	c->row = s->row_links[row].next;
 	if (s->w.kind[row] == ROW_ALLOC) {
-		struct mm *mm = &s->mms[s->w.mm[row]];
+		struct mm *mm = c->row_mm;
 
 		mm->live += s->w.n[row];
 		slab_alloc(s, c, mm, s->w.n[row]);
@@ -188,15 +191,17 @@ static inline void row_start(sim *s, struct cpu *c)
 		cpu_arm_tick(s, c, s->now);
 }
 
-/* Goes on with the task's call, or with rows: until the horizon, or something else wants the CPU. */
+/* Goes on with the task's call, or with rows. Only an event makes something else want the CPU, and
+ * none comes before the horizon. */
 void task_run(sim *s, struct cpu *c)
 {
+	const bool alone = !c->rq_head && !c->resumed;
+
 	do {
 		if (!c->call)
 			row_start(s, c);
 		else
 			call_step(s, c);
 		c->now = s->now;
-	} while (!c->softirq_pending && !c->rq_head && !c->resumed &&
-		 (c->call ? c->now : next_row_time(c)) < s->horizon);
+	} while (alone && (c->call ? c->now : next_row_time(c)) < s->horizon);
 }

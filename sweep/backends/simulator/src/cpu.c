@@ -49,10 +49,10 @@ static void kthread_run(sim *s, struct cpu *c)
 
 	do
 		more = kthread_step(s, k);
-	while (more && s->now < s->horizon && s->now < c->slice_end && !c->softirq_pending);
+	while (more && kthread_goes_on(s, c));
 	if (s->locks_held)
 		sim_fail(s, "policy '%s' returned from a callback with a lock held", s->policy->name);
-	s->cpu_callback_ps += s->now - start;
+	s->cpu_callback_ps += (u64)(s->now - start);
 	if (more)
 		return;
 	c->rq_head = k->next;

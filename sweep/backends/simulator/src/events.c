@@ -22,7 +22,7 @@ void event_add(sim *s, s64 t, enum event_kind kind, u32 index, void *ptr, u64 ar
 	}
 	s->events[i] = e;
 	if (t < s->horizon)
-		s->horizon = t; /* who runs now must not run past it */
+		set_horizon(s, t);
 }
 
 struct event event_pop(sim *s)

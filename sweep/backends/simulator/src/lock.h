@@ -11,25 +11,24 @@
 #define SIM_LOCK_H
 #include "sim.h"
 
-static inline void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps)
+static inline __attribute__((always_inline)) void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps)
 {
-	s32 here = s->cpu->id + 1;
+	const s32 here = s->cpu->id + 1;
 	s64 now = s->now;
 
 	if (unlikely(lock->held))
 		sim_fail(s, "policy '%s' takes a lock that is held already: it would deadlock",
 			 s->policy->name);
-	if (unlikely(now < lock->until_ps)) {
-		if (now >= lock->from_ps) {
+	if (unlikely(now < lock->until_ps || lock->last_cpu != here)) {
+		if (now >= lock->from_ps && now < lock->until_ps) {
 			now = lock->until_ps + s->m.lock_handoff_ps;
 			s->r.lock_waits++;
-			goto taken;
+		} else {
+			now = max_s64(now, lock->until_ps);
+			if (lock->last_cpu && lock->last_cpu != here)
+				now += s->m.lock_handoff_ps;
 		}
-		now = lock->until_ps;
 	}
-	if (lock->last_cpu && lock->last_cpu != here)
-		now += s->m.lock_handoff_ps;
-taken:
 	lock->from_ps = now;
 	lock->last_cpu = here;
 	lock->held = 1;
@@ -37,7 +36,7 @@ taken:
 	s->locks_held++;
 }
 
-static inline void sim_lock_drop(sim *s, struct sim_lock *lock)
+static inline __attribute__((always_inline)) void sim_lock_drop(sim *s, struct sim_lock *lock)
 {
 	if (unlikely(!lock->held))
 		sim_fail(s, "policy '%s' releases a lock that it does not hold", s->policy->name);

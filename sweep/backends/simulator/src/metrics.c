@@ -22,16 +22,50 @@ static struct pending *first_of(struct queue *q)
 	return q->first < q->end ? (struct pending *)q->at + q->first : NULL;
 }
 
-/* Each context's changes come in the order of its local time, but for a rare one. */
-void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
+/* The last change of a context is out of the order of its local time: a rare one. */
+static __attribute__((noinline)) void sort_last(struct queue *q)
+{
+	struct pending *first = first_of(q), *p = (struct pending *)q->at + q->end - 1;
+	const struct pending last = *p;
+
+	for (; p > first && last.t < p[-1].t; p--)
+		p[0] = p[-1];
+	*p = last;
+}
+
+static inline void add_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
 {
 	struct queue *q = s->pending_of;
-	struct pending *p = queue_add(s, q, sizeof(*p)), *first = first_of(q);
+	struct pending *p = queue_add(s, q, sizeof(*p));
 
-	for (; p > first && t < p[-1].t; p--)
-		p[0] = p[-1];
 	*p = (struct pending){ t, age, (s32)n, account };
 	s->nr_pending++;
+	s->in_order_until = -1;
+	if (q->end - q->first > 1 && unlikely(t < p[-1].t))
+		sort_last(q);
+}
+
+static __attribute__((noinline)) void after_the_end(sim *s, enum account account, s64 n, s64 age)
+{
+	if (age < 0)
+		metrics_commit(s, account, n);
+	else
+		s->frees_not_measured++;
+}
+
+/* A change that is not in order, or not measured any more. */
+void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
+{
+	if (likely(s->phase == PHASE_MEASURE))
+		add_pending(s, t, account, n, age);
+	else
+		after_the_end(s, account, n, age);
+}
+
+void metrics_pending_move(sim *s, s64 t, enum account from, enum account to, s64 n)
+{
+	metrics_pending(s, t, from, -n, -1);
+	metrics_pending(s, t, to, n, -1);
 }
 
 /* The queue whose first change comes before all others'; *limit is the first of the others. */
@@ -66,11 +100,12 @@ void metrics_flush_pending(sim *s, s64 upto)
 		for (p = first_of(q); p && p->t <= upto && (!limit || !sooner(limit, p)); p = first_of(q)) {
 			metrics_commit(s, (enum account)p->account, p->n);
 			if (p->age >= 0)
-				values_add(s, &s->dead_age, p->age);
+				values_add(&s->dead_age, p->age);
 			queue_drop_first(q);
 			s->nr_pending--;
 		}
 	}
+	set_horizon(s, s->horizon);
 }
 
 void metrics_sample(sim *s, s64 t)
@@ -97,11 +132,11 @@ void metrics_call(sim *s, const struct task_call *call, s64 end)
 	bool exits = call->call.kind == CALL_EXIT;
 
 	if (exits) {
-		values_add(s, &s->exit_latency, latency);
+		values_add(&s->exit_latency, latency);
 		if (call->n)
-			values_add(s, &s->exit_per_object, latency / call->n);
+			values_add(&s->exit_per_object, latency / call->n);
 	} else {
-		values_add(s, &s->munmap_latency, latency);
+		values_add(&s->munmap_latency, latency);
 	}
 	if (s->req.series_interval_ns) {
 		struct sim_call_record *r;
@@ -136,8 +171,10 @@ static void cut_at_end(sim *s)
 
 		for (struct pending *p = first_of(q); p; p = first_of(q)) {
 			s->integral[p->account] += (s128)p->n * p->t;
-			if (p->age >= 0)
+			if (p->age >= 0) {
 				s->age_sum_ps += max_s64(s->end_ps - (p->t - p->age), 0);
+				s->frees_not_measured++;
+			}
 			queue_drop_first(q);
 		}
 	}
@@ -164,6 +201,7 @@ void metrics_finish(sim *s)
 	double bytes = s->m.object_bytes, objects = (double)max_s64(s->objects_unlinked, 1);
 
 	cut_at_end(s);
+	retained_falls(s);
 	censor_dead_objects(s);
 	for (int a = 0; a < NR_ACCOUNTS; a++)
 		if (s->count[a] < 0)

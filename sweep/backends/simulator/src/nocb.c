@@ -139,9 +139,10 @@ static __attribute__((noinline)) void bypass_wake(sim *s, struct cpu *c, bool fi
 }
 
 static inline void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *head, s64 objects, bool lazy,
-				  bool bypass_was_lazy, s64 jiffy)
+				  s64 jiffy)
 {
-	s64 before = c->bypass.nr;
+	const s64 before = c->bypass.nr;
+	const bool hurries = !lazy && before == c->lazy_len; /* the first that does */
 
 	sim_lock_take(s, &c->bypass_lock, s->m.lock_ps);
 	s->now += s->m.call_rcu_bypass_ps;
@@ -151,7 +152,7 @@ static inline void enqueue_bypass(sim *s, struct cpu *c, struct plat_rcu_head *h
 	c->lazy_len += lazy;
 	s->r.bypass_enqueues++;
 	sim_lock_drop(s, &c->bypass_lock);
-	if (unlikely(!before || (bypass_was_lazy && !lazy)))
+	if (unlikely(!before || hurries))
 		bypass_wake(s, c, !before, jiffy);
 }
 
@@ -168,25 +169,33 @@ static void count_direct(sim *s, struct cpu *c, s64 jiffy)
 	c->nobypass_count = min_s64(max_s64(c->nobypass_count - quota, 0), quota);
 }
 
+/* The bypass list is long, or its first callback has been there for long. */
+static inline bool bypass_is_due(sim *s, const struct cpu *c, s64 jiffy)
+{
+	const s64 nr = c->bypass.nr;
+
+	if (nr >= s->m.qhimark)
+		return true;
+	if (nr == c->lazy_len)
+		return nr && jiffy > c->bypass_first_jiffy + s->m.lazy_flush_jiffies;
+	return jiffy != c->bypass_first_jiffy;
+}
+
 /* call_rcu_nocb() with rcu_nocb_try_bypass() */
 void call_rcu_nocb(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy)
 {
 	struct cpu *c = s->cpu;
 	s64 jiffy = jiffies_at(s, s->now);
-	s64 before = c->bypass.nr;
-	bool was_lazy = before == c->lazy_len, direct, full;
+	bool direct;
 
 	if (objects)
 		account_move(s, ACCOUNT_POSTPONED, ACCOUNT_WAITING, s->now, objects);
 	count_direct(s, c, jiffy);
 	direct = c->nobypass_count < s->m.nocb_nobypass_lim_per_jiffy && !lazy;
-	full = (before && !was_lazy && jiffy != c->bypass_first_jiffy) ||
-	       (before && was_lazy && jiffy > c->bypass_first_jiffy + s->m.lazy_flush_jiffies) ||
-	       before >= s->m.qhimark;
-	if (direct || full)
+	if (unlikely(direct || bypass_is_due(s, c, jiffy)))
 		enqueue_direct(s, c, head, objects, !direct, jiffy);
 	else
-		enqueue_bypass(s, c, head, objects, lazy, was_lazy, jiffy);
+		enqueue_bypass(s, c, head, objects, lazy, jiffy);
 }
 
 /* ---- rcuog ---- */
@@ -266,22 +275,23 @@ void nocb_gp_ended(sim *s, s64 t)
 
 /* ---- rcuop ---- */
 
-/* nocb_cb_wait(): one callback a step, each with bottom halves off; no limit on their number. */
+/* nocb_cb_wait(): each callback with bottom halves off; no limit on their number. */
 bool rcuop_step(sim *s, struct cpu *c)
 {
-	s64 start = s->now;
 	u64 gp;
 
 	if (!c->invoking.nr) {
 		c->invoking = c->cblist.seg[CB_DONE];
 		c->cblist.seg[CB_DONE] = (struct cb_segment){ 0 };
 	}
-	if (c->invoking.nr) {
+	while (c->invoking.nr) {
+		const s64 start = s->now;
+
 		callback_invoke(s, segment_pop(&c->invoking));
 		s->max_stall_ps = max_s64(s->max_stall_ps, s->now - start);
 		s->now += s->m.callback_bh_ps;
 		c->cblist.len--;
-		if (c->invoking.nr)
+		if (c->invoking.nr && !kthread_goes_on(s, s->cpu))
 			return true;
 	}
 	sim_lock_take(s, &c->nocb_lock, s->m.lock_ps);

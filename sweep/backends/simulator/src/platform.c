@@ -150,22 +150,24 @@ void plat_gp_wait(struct policy_run *s, u64 gp)
 
 /* ---- the allocator ---- */
 
-/* The oracle: each object once, and not while a reader could hold it. */
-static inline void check_free(sim *s, struct dead_object *dead)
+static __attribute__((noinline)) void freed_early(sim *s, struct object *o)
 {
-	struct object *o = (struct object *)dead;
-	bool waited;
-
-	if (!o->is_dead)
-		sim_fail(s, "policy '%s' frees an object that is not dead (freed twice?)", s->policy->name);
 	if (s->policy->flags & POLICY_TYPESAFE)
 		return; /* readers revalidate; whole slabs wait for a grace period */
-	waited = s->m.gp_constant ? s->now - o->unlink_ps >= s->m.gp_constant_ns * PS_PER_NS :
-				    s->gp.last_completed_start_ps >= o->unlink_ps;
-	if (waited)
-		return;
 	s->r.objects_freed_early++;
 	s->r.violations += reader_may_hold(s, o, s->now);
+}
+
+/* The oracle: each object once, and not while a reader could hold it. */
+static inline void check_free(sim *s, const struct object *o)
+{
+	if (unlikely(!o->is_dead))
+		sim_fail(s, "policy '%s' frees an object that is not dead (freed twice?)", s->policy->name);
+	if (likely(o->unlink_ps <= s->gp.last_completed_start_ps))
+		return;
+	if (s->m.gp_constant && s->now - o->unlink_ps >= s->m.gp_constant_ns * PS_PER_NS)
+		return;
+	freed_early(s, (struct object *)o);
 }
 
 static enum account leaves(enum dead_state from)
@@ -175,17 +177,17 @@ static enum account leaves(enum dead_state from)
 
 void plat_free(struct policy_run *s, struct dead_object *object, enum dead_state from)
 {
-	s64 unlink = ((struct object *)object)->unlink_ps;
+	struct object *o = (struct object *)object;
 
-	check_free(s, object);
-	slab_free_object(s, (struct object *)object);
-	metrics_free(s, leaves(from), s->now, s->now - unlink);
+	check_free(s, o);
+	slab_free_object(s, o);
+	metrics_free(s, leaves(from), s->now, s->now - o->unlink_ps);
 }
 
 void plat_free_bulk(struct policy_run *s, struct dead_object **objects, u32 nr, enum dead_state from)
 {
 	for (u32 i = 0; i < nr; i++)
-		check_free(s, objects[i]);
+		check_free(s, (struct object *)objects[i]);
 	while (nr) {
 		u32 left = slab_free_detached(s, objects, nr);
 

@@ -24,16 +24,32 @@ static void refuse(sim *s, s64 i)
 		 w->nr_mms);
 }
 
+/* In blocks that a byte can count, which the compiler turns into vector instructions. */
+static s64 count_kind(const struct sim_workload *w, enum row_kind kind)
+{
+	s64 nr = 0;
+
+	for (s64 from = 0; from < w->nr_rows; from += UINT8_MAX) {
+		const s64 to = min_s64(from + UINT8_MAX, w->nr_rows);
+		uint8_t here = 0;
+
+		for (s64 i = from; i < to; i++)
+			here += w->kind[i] == (uint8_t)kind;
+		nr += here;
+	}
+	return nr;
+}
+
 /* Before the rows are checked: no row counts less than nothing. */
 struct row_counts rows_count(const struct sim_workload *w)
 {
 	struct row_counts nr = { 0 };
 
-	for (s64 i = 0; i < w->nr_rows; i++) {
-		nr.births += w->kind[i] == ROW_ALLOC && w->n[i] > 0 ? w->n[i] : 0;
-		nr.munmaps += w->kind[i] == ROW_CALL;
-		nr.exits += w->kind[i] == ROW_EXIT;
-	}
+	for (s64 i = 0; i < w->nr_rows; i++)
+		if (w->kind[i] == ROW_ALLOC && w->n[i] > 0)
+			nr.births += w->n[i];
+	nr.munmaps = count_kind(w, ROW_CALL);
+	nr.exits = count_kind(w, ROW_EXIT);
 	return nr;
 }
 
@@ -81,26 +97,8 @@ void rows_deal(sim *s)
 	}
 }
 
-/* A CPU's next row is another one, or may start now. */
-void row_look(sim *s, struct cpu *c)
-{
-	bool blocked = false;
-
-	c->row_ready = TIME_MAX;
-	if (likely(c->row != NO_ROW)) {
-		const struct mm *mm = &s->mms[s->w.mm[c->row]];
-
-		blocked = mm->rows_done != s->row_links[c->row].ordinal;
-		if (likely(!blocked))
-			c->row_ready = max_s64(s->w.t_ns[c->row] * PS_PER_NS, mm->last_end_ps);
-	}
-	if (unlikely(blocked != c->blocked)) {
-		s->nr_blocked += blocked ? 1 : -1;
-		c->blocked = blocked;
-	}
-}
-
-static void unblock(sim *s)
+/* The end of a row may be what others waited for. */
+void rows_unblock(sim *s)
 {
 	for (s32 i = 0; i < s->m.nr_cpus; i++) {
 		struct cpu *c = &s->cpus[i];
@@ -111,13 +109,4 @@ static void unblock(sim *s)
 		if (!c->blocked)
 			cpu_changed(s, c);
 	}
-}
-
-void row_done(sim *s, struct mm *mm, s64 t)
-{
-	mm->rows_done++;
-	mm->last_end_ps = t;
-	s->rows_left--;
-	if (s->nr_blocked)
-		unblock(s);
 }

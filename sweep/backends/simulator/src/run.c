@@ -25,7 +25,7 @@ void cpu_changed(sim *s, struct cpu *c)
 
 	s->keys[i] = cpu_next_time(c);
 	if (c != s->cpu && s->keys[i] < s->horizon)
-		s->horizon = s->keys[i];
+		set_horizon(s, s->keys[i]);
 	for (i /= 2; i; i /= 2)
 		s->keys[i] = min_s64(s->keys[2 * i], s->keys[2 * i + 1]);
 }
@@ -135,6 +135,7 @@ static void setup(sim *s)
 	if (s->m.objects_per_slab > UINT16_MAX || s->m.nr_cpus > UINT16_MAX)
 		sim_fail(s, "at most %d objects per slab, and as many CPUs", UINT16_MAX);
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
+	s->gp.last_completed_start_ps = s->m.gp_constant ? -1 : 0; /* none, or one before the start */
 	setup_cpus(s);
 	s->mms = sim_zalloc(s, (size_t)s->w.nr_mms * sizeof(*s->mms));
 	setup_arena(s);
@@ -224,10 +225,10 @@ static bool step(sim *s, s64 limit)
 			 (long long)s->req.max_steps, (double)next / 1e12);
 	metrics_flush(s, next);
 	if (event <= s->keys[1]) {
-		s->horizon = event;
+		set_horizon(s, event);
 		handle(s, event_pop(s));
 	} else {
-		s->horizon = min_s64(event, min_s64(others, limit));
+		set_horizon(s, min_s64(event, min_s64(others, limit)));
 		cpu_run(s, &s->cpus[cpu]);
 	}
 	return true;
@@ -250,6 +251,11 @@ static void measure(sim *s)
 	metrics_finish(s);
 }
 
+static s64 objects_left(const sim *s)
+{
+	return s->objects_unlinked - s->dead_age.nr - s->frees_not_measured;
+}
+
 /* What is still held after stop() and a full drain has leaked. */
 static void drain(sim *s)
 {
@@ -258,7 +264,7 @@ static void drain(sim *s)
 
 	s->phase = PHASE_DRAIN;
 	s->now = s->end_ps;
-	s->horizon = TIME_MAX;
+	set_horizon(s, TIME_MAX);
 	s->cpu = &s->cpus[0];
 	for (s32 i = 0; i < s->w.nr_mms; i++)
 		if (s->mms[i].started && s->policy->mm_stop)
@@ -269,10 +275,10 @@ static void drain(sim *s)
 	for (int round = 0; round < 3; round++) { /* a callback may post again */
 		if (s->m.nocb && !s->m.gp_constant)
 			nocb_flush_all(s);
-		while ((s->frees_executed < s->objects_unlinked || s->blocks) && step(s, limit))
+		while ((objects_left(s) || s->blocks) && step(s, limit))
 			;
 	}
-	measured.objects_leaked = s->objects_unlinked - s->frees_executed;
+	measured.objects_leaked = objects_left(s);
 	s->r = measured;
 }
 

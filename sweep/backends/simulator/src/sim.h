@@ -11,6 +11,13 @@ extern const unsigned nr_all_policies;
 void sim_fail(sim *s, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 void cpu_changed(sim *s, struct cpu *c); /* its next time may be another one now */
 
+/* Who runs now must not run past it. Changes up to it are in order, unless earlier ones are pending. */
+static inline void set_horizon(sim *s, s64 t)
+{
+	s->horizon = t;
+	s->in_order_until = s->nr_pending || s->phase != PHASE_MEASURE ? -1 : t;
+}
+
 /* memory.c */
 void *sim_grow(sim *s, void *array, s64 *room, s64 need, size_t element);
 void *sim_zalloc(sim *s, size_t bytes);
@@ -50,8 +57,35 @@ struct event event_pop(sim *s);
 /* rows.c */
 struct row_counts rows_count(const struct sim_workload *w);
 void rows_deal(sim *s);
-void row_look(sim *s, struct cpu *c);
-void row_done(sim *s, struct mm *mm, s64 t);
+void rows_unblock(sim *s);
+
+static inline void row_done(sim *s, struct mm *mm, s64 t)
+{
+	mm->rows_done++;
+	mm->last_end_ps = t;
+	s->rows_left--;
+	if (unlikely(s->nr_blocked))
+		rows_unblock(s);
+}
+
+/* A CPU's next row is another one, or may start now. */
+static inline __attribute__((always_inline)) void row_look(sim *s, struct cpu *c)
+{
+	const u32 row = c->row;
+	bool blocked = false;
+
+	c->row_ready = TIME_MAX;
+	if (likely(row != NO_ROW)) {
+		c->row_mm = &s->mms[s->w.mm[row]];
+		blocked = c->row_mm->rows_done != s->row_links[row].ordinal;
+		if (likely(!blocked))
+			c->row_ready = max_s64(s->w.t_ns[row] * PS_PER_NS, c->row_mm->last_end_ps);
+	}
+	if (unlikely(blocked != c->blocked)) {
+		s->nr_blocked += blocked ? 1 : -1;
+		c->blocked = blocked;
+	}
+}
 
 /* When the CPU's next row can start; TIME_MAX when there is none, or it waits for another CPU. */
 static inline s64 next_row_time(const struct cpu *c)
@@ -75,6 +109,13 @@ void cpu_tick(sim *s, struct cpu *c, s64 t);
 void kthread_wake(sim *s, struct kthread *k, s64 t);
 void kthread_arrives(sim *s, struct kthread *k, s64 t);
 bool kthread_step(sim *s, struct kthread *k); /* false: sleeps now */
+
+/* Nothing else wants the CPU that the kernel thread runs on. */
+static inline bool kthread_goes_on(const sim *s, const struct cpu *c)
+{
+	return s->now < s->horizon && s->now < c->slice_end;
+}
+
 void work_expires(sim *s, struct plat_work *work, u64 armed, struct cpu *c, s64 t);
 bool kworker_step(sim *s, struct cpu *c);
 
@@ -151,6 +192,7 @@ bool kswapd_step(sim *s);
 
 /* metrics.c */
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age);
+void metrics_pending_move(sim *s, s64 t, enum account from, enum account to, s64 n);
 void metrics_flush_pending(sim *s, s64 upto);
 void metrics_sample(sim *s, s64 t);
 void metrics_call(sim *s, const struct task_call *call, s64 end);

@@ -38,7 +38,7 @@ static u32 slab_new(sim *s)
 		s->slabs = sim_grow(s, s->slabs, &s->room_slabs, s->nr_slabs, sizeof(*s->slabs));
 		arena_commit(s, &s->objects[(size_t)s->nr_slabs * (size_t)s->m.objects_per_slab]);
 	}
-	s->slabs[number] = (struct slab){ .next = NO_SLAB, .prev = NO_SLAB };
+	s->slabs[number] = (struct slab){ .next = NO_SLAB, .prev = NO_SLAB, .active_on = NO_CPU };
 	return number;
 }
 
@@ -107,9 +107,9 @@ static void slab_discard(sim *s, u32 number)
 	slab_release(s, number);
 }
 
-static bool has_room(sim *s, const struct slab *slab)
+static bool has_room(sim *s, u32 number)
 {
-	return slab->in_use < (u32)s->m.objects_per_slab;
+	return s->slabs[number].in_use < (u32)s->m.objects_per_slab;
 }
 
 /* ___slab_alloc(): the CPU's partial slabs, the node's (get_partial_node(): half of what the
@@ -139,22 +139,20 @@ static u32 next_active(sim *s, struct slab_cpu *sc)
 	return number;
 }
 
-/* The CPU's active slab, one with room. */
-static u32 active_slab(sim *s, struct cpu *c)
+/* The CPU's active slab is full, or it has none yet. */
+static __attribute__((noinline)) void change_active(sim *s, struct cpu *c)
 {
 	struct slab_cpu *sc = &c->slab;
 	struct slab *slab;
 
 	if (sc->active != NO_SLAB) {
-		if (has_room(s, &s->slabs[sc->active]))
-			return sc->active;
 		s->slabs[sc->active].place = SLAB_FULL;
+		s->slabs[sc->active].active_on = NO_CPU;
 	}
 	sc->active = next_active(s, sc);
 	slab = &s->slabs[sc->active];
 	slab->place = SLAB_ACTIVE;
-	slab->touched_by = (uint16_t)c->id;
-	return sc->active;
+	slab->touched_by = slab->active_on = (uint16_t)c->id;
 }
 
 static void append(struct mm *mm, struct object *first, struct object *last)
@@ -197,18 +195,24 @@ void slab_alloc(sim *s, struct cpu *c, struct mm *mm, s32 nr)
 	u32 left = (u32)nr;
 
 	while (left) {
-		u32 number = active_slab(s, c);
-		struct slab *slab = &s->slabs[number];
-		u32 room = (u32)s->m.objects_per_slab - slab->in_use, taken = left < room ? left : room;
-		u32 used = (u32)min_s64(taken, slab->virgin - slab->in_use);
+		struct slab *slab;
+		u32 room, taken, used;
 
+		if (c->slab.active == NO_SLAB || !has_room(s, c->slab.active))
+			change_active(s, c);
+		slab = &s->slabs[c->slab.active];
+		room = (u32)s->m.objects_per_slab - slab->in_use;
+		taken = left < room ? left : room;
+		used = slab->virgin - slab->in_use;
+		if (used > taken)
+			used = taken;
 		if (!slab->live && slab->was_used)
 			account(s, ACCOUNT_PINNED, s->now, -s->m.slab_bytes);
 		slab->was_used = true;
 		if (used)
 			take_used(slab, mm, used);
 		if (taken > used)
-			take_virgin(s, number, mm, taken - used);
+			take_virgin(s, c->slab.active, mm, taken - used);
 		slab->live += taken;
 		left -= taken;
 	}
@@ -242,12 +246,12 @@ static void flush_cpu_partial(sim *s, struct slab_cpu *sc)
 }
 
 /* What was full goes to the CPU's partial list; what is empty on the node's, to the page allocator. */
-static void slab_moves(sim *s, u32 number, bool was_full)
+static __attribute__((noinline)) void slab_moves(sim *s, u32 number)
 {
 	struct slab *slab = &s->slabs[number];
 	struct slab_cpu *sc = &s->cpus[s->cpu->id].slab;
 
-	if (slab->place == SLAB_FULL && was_full) {
+	if (slab->place == SLAB_FULL) {
 		if (sc->nr_partial >= (u32)s->m.cpu_partial_slabs)
 			flush_cpu_partial(s, sc);
 		slab->place = SLAB_CPU_PARTIAL;
@@ -268,9 +272,8 @@ static inline void slab_free_group(sim *s, u32 number, u32 nr)
 {
 	struct slab *slab = &s->slabs[number];
 	const s32 here = s->cpu->id;
-	bool was_full = !has_room(s, slab);
 
-	if (number == s->cpus[here].slab.active)
+	if (slab->active_on == here)
 		s->now += s->m.free_fast_ps;
 	else if (slab->touched_by == here)
 		s->now += s->m.free_slow_ps;
@@ -278,8 +281,8 @@ static inline void slab_free_group(sim *s, u32 number, u32 nr)
 		s->now += s->m.free_remote_ps;
 	slab->touched_by = (uint16_t)here;
 	slab->in_use -= nr;
-	if (slab->place == SLAB_FULL || slab->place == SLAB_NODE_PARTIAL)
-		slab_moves(s, number, was_full);
+	if (unlikely(slab->place >= SLAB_NODE_PARTIAL))
+		slab_moves(s, number);
 }
 
 static inline void to_free_list(sim *s, struct object *o)

@@ -51,7 +51,8 @@ struct object {
 	bool from_exit;
 };
 
-enum slab_place { SLAB_NONE, SLAB_ACTIVE, SLAB_CPU_PARTIAL, SLAB_NODE_PARTIAL, SLAB_FULL, SLAB_DISCARDED };
+/* From SLAB_NODE_PARTIAL on, a free may move a slab elsewhere. */
+enum slab_place { SLAB_NONE, SLAB_ACTIVE, SLAB_CPU_PARTIAL, SLAB_DISCARDED, SLAB_NODE_PARTIAL, SLAB_FULL };
 
 struct slab {		     /* 32 bytes: there are many, and they are looked up for every object */
 	struct object *free; /* free objects that were in use before: virgin - in_use of them */
@@ -60,11 +61,13 @@ struct slab {		     /* 32 bytes: there are many, and they are looked up for ever
 	uint16_t in_use;     /* live or dead */
 	uint16_t live;
 	uint16_t touched_by; /* the CPU that wrote to it last */
+	uint16_t active_on;  /* the CPU whose active slab it is, or NO_CPU */
 	uint8_t place;
 	bool was_used; /* has held an object since its pages were allocated */
 };
 
 #define NO_SLAB UINT32_MAX
+#define NO_CPU UINT16_MAX
 
 struct slab_cpu {
 	u32 active;
@@ -149,7 +152,8 @@ struct cpu {
 	s64 now;
 	s32 id; /* the machine's CPU (a shadow CPU has its owner's) */
 	/* rows of the workload */
-	u32 row;       /* the next one, NO_ROW: none is left */
+	u32 row; /* the next one, NO_ROW: none is left */
+	struct mm *row_mm;
 	bool blocked;  /* it waits for an earlier row of its address space, on another CPU */
 	s64 row_ready; /* from when on it may start; TIME_MAX while blocked, or without one */
 	u32 *fault_rows;
@@ -291,8 +295,9 @@ struct policy_run {
 
 	s64 now; /* local time of what runs */
 	s64 horizon;
-	struct cpu *cpu;  /* where it runs */
-	u64 sleep_cookie; /* set by plat_gp_wait() */
+	s64 in_order_until; /* for what is measured (account.h) */
+	struct cpu *cpu;    /* where it runs */
+	u64 sleep_cookie;   /* set by plat_gp_wait() */
 	s32 locks_held;
 	enum run_phase phase;
 	s64 jiffy_ps;
@@ -365,13 +370,15 @@ struct policy_run {
 	s64 count[NR_ACCOUNTS];
 	s128 integral[NR_ACCOUNTS];
 	s64 retained_peak, pinned_peak;
+	bool retained_rose;		    /* since the peak was looked at */
 	struct queue *pending, *pending_of; /* of each context, and of the events; of the one that runs */
 	s64 nr_pending;
 	struct values exit_latency, exit_per_object, munmap_latency, dead_age;
 	s128 cpu_freeing_ps, cpu_callback_ps;
 	s64 max_stall_ps;
 	s128 age_sum_ps;
-	s64 objects_unlinked, frees_executed;
+	s64 objects_unlinked;
+	s64 frees_not_measured; /* before the end, or after it */
 	struct sim_sample *samples;
 	s64 nr_samples, room_samples;
 	struct sim_call_record *calls;
