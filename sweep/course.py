@@ -74,7 +74,8 @@ class Course:
         self._begun = max(self._made, default=-1) // study.batch_size
         self._same = {a.trial.configuration.key(): a for a in self._settled.values()}
         self._batches: deque[list[Trial]] = deque()
-        self._running: set[int] = set()
+        self._open: deque[set[int]] = deque()
+        """Of each batch under way, the trials that are waited for: running, or twins of one that is."""
         self._twins: dict[str, list[Trial]] = {}
         self._asked = 0
         self._exhausted = False
@@ -116,6 +117,7 @@ class Course:
         if not trials:
             return [], []
         self._batches.append(trials)
+        self._open.append(set())
         if self._begun >= trials[0].number // self._study.batch_size + AHEAD:
             # The batch after the next was begun, so this one had ended: what was tried and is not settled was
             # given up. What has no attempt was lost from the store, and is measured again.
@@ -162,12 +164,13 @@ class Course:
                 copies.append(self._copy(self._same[key], trial))
             elif key in self._twins:
                 self._twins[key].append(trial)
+                self._open[-1].add(trial.number)
             elif key in self._have and self._is_complete(self._have[key]):
                 copies.append(self._taken(self._have[key], trial))
             else:
                 have = self._have[key].measurements if key in self._have else ()
                 tasks.append(Task(trial, self._made.get(trial.number, 0), have))
-                self._running.add(trial.number)
+                self._open[-1].add(trial.number)
                 self._twins[key] = []
         return tasks, copies
 
@@ -180,22 +183,22 @@ class Course:
         if not attempt.settles:
             return []
         self._settled[number] = attempt
-        self._running.discard(number)
+        for waited_for in self._open:
+            waited_for.discard(number)
         self._same.setdefault(key, attempt)
         return [self._copy(attempt, twin) for twin in self._twins.pop(key, [])]
 
     def give_up(self) -> None:
         """The executor has nothing left: what is not settled was given up, or withdrawn."""
-        self._running.clear()
+        for waited_for in self._open:
+            waited_for.clear()
         self._twins.clear()
 
     def complete(self) -> Batch | None:
         """The oldest batch, if it has ended."""
-        if not self._batches:
+        if not self._batches or self._open[0]:
             return None
-        waiting = self._running.union(t.number for twins in self._twins.values() for t in twins)
-        if any(trial.number in waiting for trial in self._batches[0]):
-            return None
+        self._open.popleft()
         trials = self._batches.popleft()
         return Batch(
             tuple(self._settled[t.number] for t in trials if t.number in self._settled),
