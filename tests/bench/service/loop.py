@@ -49,7 +49,9 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Of one run of the loop; seconds by the clock that it was given. part_us: what each part of the driver took per trial, in microseconds."""
+    """Of one run of the loop; seconds by the clock that it was given.
+
+    part_us: what each part of the driver took per trial, in microseconds."""
 
     trials: int
     seconds: float
@@ -92,7 +94,7 @@ def run(
         ("track", tracker, ("progress", "finish")),
     )
     tracker.start(value.name, str(directory), value.resolved())
-    began = clock()
+    began, really_began = clock(), time.perf_counter()
     with (
         parts.watching(*watched),
         Progress(Console(file=io.StringIO()), trials, executor.workers) as progress,
