@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static __attribute__((noinline)) void mm_begin(sim *s, struct mm *mm)
+static noinline void mm_begin(sim *s, struct mm *mm)
 {
 	mm->started = true;
 	if (s->policy->mm_size) {
@@ -16,7 +16,7 @@ static __attribute__((noinline)) void mm_begin(sim *s, struct mm *mm)
 		s->policy->mm_start(s, mm->state);
 }
 
-static __attribute__((noinline)) void mm_end(sim *s, struct mm *mm)
+static noinline void mm_end(sim *s, struct mm *mm)
 {
 	s64 room = s->room_mm_pool;
 
@@ -120,54 +120,56 @@ void task_wake_sleepers(sim *s, s64 t)
 	}
 }
 
-/* One object: the loop over remove_vma() that a teardown or munmap call runs. */
-static inline void dispose_one(sim *s, struct task_call *call, bool exits)
+/* The loop over remove_vma() that a teardown or munmap call runs: to its end, or the horizon. */
+static inline void dispose(sim *s, struct task_call *call)
 {
+	const bool exits = call->call.kind == CALL_EXIT;
 	struct mm *mm = call->mm;
 	struct object *o = mm->head;
+	s32 left = call->left;
 
-	mm->head = (struct object *)o->dead.next;
-	if (mm->head)
-		__builtin_prefetch(mm->head + 4, 1);
-	else
+	do {
+		struct object *next = (struct object *)o->dead.next;
+
+		prefetch_later(next);
+		s->now += s->m.unlink_ps;
+		o->unlink_ps = s->now;
+		o->is_dead = true;
+		o->from_exit = exits;
+		metrics_unlink(s, s->now);
+		slab_unlink(s, o);
+		s->policy->dispose(s, &call->call, &o->dead);
+		o = next;
+	} while (--left && s->now < s->horizon && !s->sleep_cookie);
+	call->left = left;
+	mm->head = o;
+	if (!o)
 		mm->tail = NULL;
-	call->left--;
-	s->now += s->m.unlink_ps;
-	o->unlink_ps = s->now;
-	o->is_dead = true;
-	o->from_exit = exits;
-	metrics_unlink(s, s->now);
-	slab_unlink(s, o);
-	s->policy->dispose(s, &call->call, &o->dead);
 }
 
 static inline void call_step(sim *s, struct cpu *c)
 {
 	struct task_call *call = c->call;
-	const bool exits = call->call.kind == CALL_EXIT;
 	s64 start = s->now;
 
-	if (call->left) {
-		do
-			dispose_one(s, call, exits);
-		while (call->left && s->now < s->horizon && !s->sleep_cookie);
-	}
+	if (call->left)
+		dispose(s, call);
 	if (!call->left && !s->sleep_cookie && !call->call_ended) {
 		call->call_ended = true;
 		if (s->policy->call_end)
 			s->policy->call_end(s, &call->call);
 	}
-	if (s->locks_held)
+	if (unlikely(s->locks_held))
 		sim_fail(s, "policy '%s' returned with a lock held", s->policy->name);
-	if (s->sleep_cookie)
+	if (unlikely(s->sleep_cookie))
 		call_sleep(s, c);
 	else if (!call->left)
 		call_finish(s, c);
 	s->cpu_freeing_ps += (u64)(s->now - start);
 }
 
-/* The CPU's next row, at its time. */
-static inline void row_start(sim *s, struct cpu *c)
+/* The CPU's next row, at its time: true if it is a call. */
+static inline bool row_start(sim *s, struct cpu *c)
 {
 	u32 row = c->row;
 	s64 t = s->w.t_ns[row] * PS_PER_NS;
@@ -184,23 +186,22 @@ static inline void row_start(sim *s, struct cpu *c)
 		slab_alloc(s, c, mm, s->w.n[row]);
 		row_done(s, mm, mm->last_end_ps);
 		row_look(s, c);
-		return;
+		return false;
 	}
 	call_begin(s, c, row);
 	if (s->gp.active && c->qs_needed)
 		cpu_arm_tick(s, c, s->now);
+	return true;
 }
 
 /* Goes on with the task's call, or with rows. Only an event makes something else want the CPU, and
  * none comes before the horizon. */
-void task_run(sim *s, struct cpu *c)
+noinline void task_run(sim *s, struct cpu *c)
 {
 	const bool alone = !c->rq_head && !c->resumed;
 
 	do {
-		if (!c->call)
-			row_start(s, c);
-		else
+		if (c->call || (row_start(s, c) && alone && s->now < s->horizon))
 			call_step(s, c);
 		c->now = s->now;
 	} while (alone && (c->call ? c->now : next_row_time(c)) < s->horizon);

@@ -15,7 +15,7 @@ static void post(sim *s, struct cpu *c, struct posted p)
 		event_add(s, p.ready, EVENT_CONSTANT_READY, (u32)c->id, NULL, 0);
 }
 
-__attribute__((noinline)) void call_rcu_constant(sim *s, struct plat_rcu_head *head, s64 objects)
+noinline void call_rcu_constant(sim *s, struct plat_rcu_head *head, s64 objects)
 {
 	s64 ready = s->now + s->m.call_rcu_ps + s->m.gp_constant_ns * PS_PER_NS;
 

@@ -11,7 +11,7 @@
 #define SIM_LOCK_H
 #include "sim.h"
 
-static inline __attribute__((always_inline)) void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps)
+static always_inline void sim_lock_take(sim *s, struct sim_lock *lock, s64 cost_ps)
 {
 	const s32 here = s->cpu->id + 1;
 	s64 now = s->now;
@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) void sim_lock_take(sim *s, struct s
 	s->locks_held++;
 }
 
-static inline __attribute__((always_inline)) void sim_lock_drop(sim *s, struct sim_lock *lock)
+static always_inline void sim_lock_drop(sim *s, struct sim_lock *lock)
 {
 	if (unlikely(!lock->held))
 		sim_fail(s, "policy '%s' releases a lock that it does not hold", s->policy->name);

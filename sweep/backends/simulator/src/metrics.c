@@ -22,8 +22,9 @@ static struct pending *first_of(struct queue *q)
 	return q->first < q->end ? (struct pending *)q->at + q->first : NULL;
 }
 
-/* The last change of a context is out of the order of its local time: a rare one. */
-static __attribute__((noinline)) void sort_last(struct queue *q)
+/* Each context's changes come in the order of its local time, but for a rare one. There is always
+ * room for one more. */
+static noinline void sort_last(sim *s, struct queue *q)
 {
 	struct pending *first = first_of(q), *p = (struct pending *)q->at + q->end - 1;
 	const struct pending last = *p;
@@ -31,21 +32,17 @@ static __attribute__((noinline)) void sort_last(struct queue *q)
 	for (; p > first && last.t < p[-1].t; p--)
 		p[0] = p[-1];
 	*p = last;
+	if (q->end == q->room)
+		queue_make_room(s, q, sizeof(*p));
 }
 
-static inline void add_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
+void metrics_setup(sim *s)
 {
-	struct queue *q = s->pending_of;
-	struct pending *p = queue_add(s, q, sizeof(*p));
-
-	*p = (struct pending){ t, age, (s32)n, account };
-	s->nr_pending++;
-	s->in_order_until = -1;
-	if (q->end - q->first > 1 && unlikely(t < p[-1].t))
-		sort_last(q);
+	for (s32 i = 0; i <= s->nr_contexts; i++)
+		queue_make_room(s, &s->pending[i], sizeof(struct pending));
 }
 
-static __attribute__((noinline)) void after_the_end(sim *s, enum account account, s64 n, s64 age)
+static noinline void after_the_end(sim *s, enum account account, s64 n, s64 age)
 {
 	if (age < 0)
 		metrics_commit(s, account, n);
@@ -56,10 +53,19 @@ static __attribute__((noinline)) void after_the_end(sim *s, enum account account
 /* A change that is not in order, or not measured any more. */
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age)
 {
-	if (likely(s->phase == PHASE_MEASURE))
-		add_pending(s, t, account, n, age);
-	else
+	struct queue *q = s->pending_of;
+	struct pending *p = (struct pending *)q->at + q->end;
+
+	if (unlikely(s->phase != PHASE_MEASURE)) {
 		after_the_end(s, account, n, age);
+		return;
+	}
+	*p = (struct pending){ t, age, (s32)n, account };
+	q->end++;
+	s->nr_pending++;
+	s->in_order_until = -1;
+	if (unlikely(q->end == q->room || (q->end - q->first > 1 && t < p[-1].t)))
+		sort_last(s, q);
 }
 
 void metrics_pending_move(sim *s, s64 t, enum account from, enum account to, s64 n)

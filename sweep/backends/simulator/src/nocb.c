@@ -108,8 +108,8 @@ static void enqueue_wake(sim *s, struct cpu *c, bool was_all_done, s64 jiffy)
 }
 
 /* Onto ->cblist, behind what is on the bypass list. */
-static __attribute__((noinline)) void enqueue_direct(sim *s, struct cpu *c, struct plat_rcu_head *head,
-						     s64 objects, bool advance, s64 jiffy)
+static noinline void enqueue_direct(sim *s, struct cpu *c, struct plat_rcu_head *head, s64 objects,
+				    bool advance, s64 jiffy)
 {
 	bool was_all_done;
 
@@ -127,7 +127,7 @@ static __attribute__((noinline)) void enqueue_direct(sim *s, struct cpu *c, stru
 }
 
 /* The first callback on the bypass list, or the first that is not lazy, sees to it that it is flushed. */
-static __attribute__((noinline)) void bypass_wake(sim *s, struct cpu *c, bool first, s64 jiffy)
+static noinline void bypass_wake(sim *s, struct cpu *c, bool first, s64 jiffy)
 {
 	if (first)
 		c->bypass_first_jiffy = jiffy;

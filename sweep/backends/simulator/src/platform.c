@@ -150,7 +150,7 @@ void plat_gp_wait(struct policy_run *s, u64 gp)
 
 /* ---- the allocator ---- */
 
-static __attribute__((noinline)) void freed_early(sim *s, struct object *o)
+static noinline void freed_early(sim *s, struct object *o)
 {
 	if (s->policy->flags & POLICY_TYPESAFE)
 		return; /* readers revalidate; whole slabs wait for a grace period */

@@ -137,6 +137,7 @@ static void setup(sim *s)
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
 	s->gp.last_completed_start_ps = s->m.gp_constant ? -1 : 0; /* none, or one before the start */
 	setup_cpus(s);
+	metrics_setup(s);
 	s->mms = sim_zalloc(s, (size_t)s->w.nr_mms * sizeof(*s->mms));
 	setup_arena(s);
 	rows_deal(s);

@@ -42,6 +42,12 @@ void *arena_take(sim *s, size_t bytes);
 void arena_commit(sim *s, const void *end);
 void arena_close(sim *s);
 
+/* Neighbours lie next to each other; past the end of the list, this does nothing. */
+static inline void prefetch_later(const struct object *next)
+{
+	__builtin_prefetch((const void *)((uintptr_t)next + 4 * sizeof(*next)), 1);
+}
+
 /* Posted long ago, and in the order of posting: not in the cache, and soon to be freed. */
 static inline void prefetch_object(const void *dead)
 {
@@ -69,7 +75,7 @@ static inline void row_done(sim *s, struct mm *mm, s64 t)
 }
 
 /* A CPU's next row is another one, or may start now. */
-static inline __attribute__((always_inline)) void row_look(sim *s, struct cpu *c)
+static always_inline void row_look(sim *s, struct cpu *c)
 {
 	const u32 row = c->row;
 	bool blocked = false;
@@ -191,6 +197,7 @@ void reclaim_check(sim *s, s64 t);
 bool kswapd_step(sim *s);
 
 /* metrics.c */
+void metrics_setup(sim *s);
 void metrics_pending(sim *s, s64 t, enum account account, s64 n, s64 age);
 void metrics_pending_move(sim *s, s64 t, enum account from, enum account to, s64 n);
 void metrics_flush_pending(sim *s, s64 upto);

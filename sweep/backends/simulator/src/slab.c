@@ -140,7 +140,7 @@ static u32 next_active(sim *s, struct slab_cpu *sc)
 }
 
 /* The CPU's active slab is full, or it has none yet. */
-static __attribute__((noinline)) void change_active(sim *s, struct cpu *c)
+static noinline void change_active(sim *s, struct cpu *c)
 {
 	struct slab_cpu *sc = &c->slab;
 	struct slab *slab;
@@ -182,8 +182,11 @@ static void take_virgin(sim *s, u32 number, struct mm *mm, u32 nr)
 	struct slab *slab = &s->slabs[number];
 	struct object *first = &s->objects[(size_t)number * (size_t)s->m.objects_per_slab + slab->virgin];
 
-	for (u32 i = 0; i < nr; i++)
-		first[i] = (struct object){ .dead.next = &first[i + 1].dead, .slab = number };
+	for (struct object *o = first; o < first + nr; o++) { /* the rest is for who unlinks it */
+		o->dead.next = &o[1].dead;
+		o->slab = number;
+		o->is_dead = o->from_exit = false;
+	}
 	append(mm, first, &first[nr - 1]);
 	slab->virgin += nr;
 	slab->in_use += nr;
@@ -246,7 +249,7 @@ static void flush_cpu_partial(sim *s, struct slab_cpu *sc)
 }
 
 /* What was full goes to the CPU's partial list; what is empty on the node's, to the page allocator. */
-static __attribute__((noinline)) void slab_moves(sim *s, u32 number)
+static noinline void slab_moves(sim *s, u32 number)
 {
 	struct slab *slab = &s->slabs[number];
 	struct slab_cpu *sc = &s->cpus[s->cpu->id].slab;

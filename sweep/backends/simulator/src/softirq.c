@@ -34,7 +34,7 @@ static void enqueue_overflow(sim *s, struct cpu *c)
 	c->qlen_last_fqs_check = c->cblist.len;
 }
 
-void call_rcu_plain(sim *s, struct plat_rcu_head *head, s64 objects)
+noinline void call_rcu_plain(sim *s, struct plat_rcu_head *head, s64 objects)
 {
 	struct cpu *c = s->cpu;
 

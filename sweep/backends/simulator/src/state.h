@@ -22,6 +22,8 @@ typedef __int128 s128;
 #define PS_PER_NS 1000
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define always_inline inline __attribute__((always_inline))
+#define noinline __attribute__((noinline)) /* rare, or hot enough for all the registers */
 
 static inline s64 max_s64(s64 a, s64 b)
 {
