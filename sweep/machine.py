@@ -185,11 +185,16 @@ class Machine(_Frozen):
             raw[section][name] = {"value": value, "source": "override"}
         return _validate(self.name, raw, f"machine {self.name}")
 
-    def resolved(self) -> dict[str, int]:
+    def resolved(self) -> Mapping[str, int]:
         """A value for each field of `struct sim_machine`, by its name; costs in picoseconds.
 
         Raises MachineError where the values contradict each other.
         """
+        return self.field_values
+
+    @functools.cached_property
+    def field_values(self) -> Mapping[str, int]:
+        """`resolved`, worked out once: every trial asks for it."""
         given = {dotted.partition(".")[2]: entry.value for dotted, entry in self.entries()}
         try:
             values = formulas.derive(given)

@@ -6,6 +6,7 @@ Arrays are handed over as they are; the interpreter lock is released while the e
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -98,11 +99,16 @@ def simulate(
 
 
 def _by_field(ffi: Any, struct: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    names = [name for name, _ in ffi.typeof(struct).fields]
+    names = _field_names(ffi, struct)
     missing = [name for name in names if name not in values]
     if missing:
         raise SimulationError(f"{struct}: no value for {', '.join(missing)}")
     return {name: values[name] for name in names}
+
+
+@functools.cache
+def _field_names(ffi: Any, struct: str) -> tuple[str, ...]:
+    return tuple(name for name, _ in ffi.typeof(struct).fields)
 
 
 def _workload(ffi: Any, replay: Replay, keep: list[Any]) -> dict[str, Any]:
