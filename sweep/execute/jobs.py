@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -134,14 +134,26 @@ class Jobs:
 def _drain(client: Any, job: str) -> Iterator[str]:
     """The client's asynchronous stream as a plain one."""
     stream = client.tail_job_logs(job)
+
+    async def step() -> str:
+        text: str = await anext(stream)
+        return text
+
     loop = asyncio.new_event_loop()
+    waiting: asyncio.Task[str] | None = None
     try:
         while True:
+            waiting = loop.create_task(step())
             try:
-                yield loop.run_until_complete(anext(stream))
+                yield loop.run_until_complete(waiting)
             except StopAsyncIteration:
                 return
     finally:
+        # Ctrl-C may come in the middle of a step: a stream that is waited for cannot be closed.
+        if waiting is not None and not waiting.done():
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                loop.run_until_complete(waiting)
         loop.run_until_complete(stream.aclose())
         loop.close()
 
