@@ -93,8 +93,8 @@ def show_status(store: Path, name: str, form: str) -> int:
     from sweep.report import tables
 
     found = kept.find(store, name)
-    now = found.standing()
     attempts = found.attempts()
+    now = found.standing(attempts)
     causes: dict[str, int] = {}
     for each in attempts:
         if each.failure is not None:

@@ -58,7 +58,7 @@ class Course:
         """scenarios: names, in order. stored: every attempt that the store holds. known: what earlier studies
         measured; where that is complete, it is told before anything is asked for, beyond the budget."""
         self._study, self._scenarios, self._clock = study, tuple(scenarios), clock
-        self._first = _first_trials(study)
+        self._first = first_trials(study)
         space = study.space()
         complete = [k for k in known if self._is_complete(k) and k.configuration in space]
         listed = {configuration.key() for _, configuration in self._first}
@@ -220,7 +220,7 @@ class Course:
         return set(self._scenarios) <= {name for name, _ in known.measurements}
 
 
-def _first_trials(study: Study) -> list[tuple[str, Configuration]]:
+def first_trials(study: Study) -> list[tuple[str, Configuration]]:
     """The baseline (trial 0, to which all are compared), what kernels do, and every policy of the study
     as it is when nothing is set; each configuration once."""
     space = study.space()

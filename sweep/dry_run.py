@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import policies
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
+from sweep.course import first_trials
 from sweep.study import Study
 from sweep.trial import Configuration
 from sweep.units import format_time
@@ -29,7 +30,10 @@ def estimate(
     each_s = clock() - began
     space = study.space()
     count = workers or os.cpu_count() or 1
-    trials = min(study.budget.trials, space.size() + 6) if study.sampler == "grid" else study.budget.trials
+    trials = study.budget.trials
+    if study.sampler == "grid":
+        compared = sum(configuration not in space for _, configuration in first_trials(study))
+        trials = min(trials, space.size() + compared)
     total_s = each_s * trials / count
     objects = sum(s.replay.objects_freed for s in measured_in)
     lines = [

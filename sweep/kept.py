@@ -27,6 +27,7 @@ from sweep import study_file
 from sweep.backends.evaluator import Scenario
 from sweep.course import Known
 from sweep.judge import Judge, Standing, judge
+from sweep.scenarios import scenarios
 from sweep.store import read, record
 from sweep.study import Study, unknown
 from sweep.study_file import StudyError
@@ -46,10 +47,22 @@ class Kept:
         """Every attempt, oldest first. Raises StoreError."""
         return read.attempts(self.directory)[0]
 
-    def standing(self) -> Standing:
-        """How it stands by what is settled. Raises StoreError."""
+    def standing(self, attempts: Sequence[Attempt] | None = None) -> Standing:
+        """How it stands by what is settled of the attempts, which are read where they are not given. Raises
+        StoreError."""
         study = self.study
-        return judge(self.attempts(), study.objectives, study.combine, study.bounds(), study.space())
+        found = self.attempts() if attempts is None else attempts
+        return judge(found, study.objectives, study.combine, study.bounds(), study.space())
+
+    def is_complete(self, now: Standing) -> bool:
+        """Whether its budget is used up."""
+        return now.measured + len(now.failed) >= self.study.budget.trials
+
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """Its scenarios, to be measured in again. Raises StudyError where one is no longer what it was."""
+        made = scenarios(self.study)
+        _check_scenarios(self, {s.name: s.key for s in made})
+        return made
 
     def known(self) -> list[Known]:
         """What it took of earlier studies."""
@@ -86,12 +99,14 @@ def find(store: Path, name: str) -> Kept:
         raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
 
 
-def keep(directory: Path, study: Study, scenarios: Iterable[Scenario], sources: Sequence[Kept] = ()) -> Kept:
+def keep(
+    directory: Path, study: Study, measured_in: Iterable[Scenario], sources: Sequence[Kept] = ()
+) -> Kept:
     """Begin to keep a study, or go on with one whose budget may be another.
 
     Raises StudyError if another study has this directory, or if its scenarios are no longer what they were.
     """
-    keys = {s.name: s.key for s in scenarios}
+    keys = {s.name: s.key for s in measured_in}
     if (directory / "study.yaml").exists():
         kept = find(directory.parent, directory.name)
         _check_same(kept, study, keys)
@@ -125,10 +140,9 @@ class Moment:
     standing: Standing
 
 
-def course_of(kept: Kept) -> list[Moment]:
-    """How a study came to where it stands: after each batch, without the points. Raises StoreError."""
-    study = kept.study
-    settled = sorted((a for a in kept.attempts() if a.settles), key=lambda a: a.trial.number)
+def course_of(study: Study, attempts: Sequence[Attempt]) -> list[Moment]:
+    """How a study came to where it stands: after each batch, without the points."""
+    settled = sorted((a for a in attempts if a.settles), key=lambda a: a.trial.number)
     if not settled or settled[0].trial.origin != "baseline" or settled[0].failure is not None:
         return []
     made = Judge(study.objectives, study.combine, study.bounds(), study.space())
@@ -153,10 +167,10 @@ def _check_same(kept: Kept, study: Study, keys: Mapping[str, str]) -> None:
             f"by `python -m sweep resume {study.name}`, or give this one another name (--set name=...) or "
             "place (--store)"
         )
-    check_scenarios(kept, keys)
+    _check_scenarios(kept, keys)
 
 
-def check_scenarios(kept: Kept, keys: Mapping[str, str]) -> None:
+def _check_scenarios(kept: Kept, keys: Mapping[str, str]) -> None:
     """Raises StudyError where a scenario is no longer what it was when the study began."""
     changed = [name for name, key in keys.items() if kept.keys.get(name) != key]
     if changed:

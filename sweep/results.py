@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,14 +14,18 @@ from sweep.backends.evaluator import Scenario
 from sweep.commands import print_json
 from sweep.judge import Standing
 from sweep.kept import Kept, course_of
-from sweep.report import Evidence, write
+from sweep.report import Evidence
 from sweep.report.compare import Side, compare
-from sweep.scenarios import scenarios
 from sweep.store import StoreError, read
+from sweep.trial import Attempt
 
 
 def write_results(
-    kept: Kept, measured_in: tuple[Scenario, ...], now: Standing, directory: Path | None = None
+    kept: Kept,
+    measured_in: tuple[Scenario, ...],
+    now: Standing,
+    attempts: Sequence[Attempt],
+    directory: Path | None = None,
 ) -> list[Path]:
     """`trials.parquet` and the report, into `results/` of the study's directory or another one; their paths.
 
@@ -28,7 +33,7 @@ def write_results(
     """
     out = directory or kept.directory / "results"
     try:
-        return _written(kept, measured_in, now, out)
+        return _written(kept, measured_in, now, attempts, out)
     except OSError as error:
         raise StoreError(
             f"{out}: {error.strerror or error}; every trial is in the store: make room or make it writable, then "
@@ -36,15 +41,23 @@ def write_results(
         ) from error
 
 
-def _written(kept: Kept, measured_in: tuple[Scenario, ...], now: Standing, out: Path) -> list[Path]:
+def _written(
+    kept: Kept,
+    measured_in: tuple[Scenario, ...],
+    now: Standing,
+    attempts: Sequence[Attempt],
+    out: Path,
+) -> list[Path]:
+    from sweep.report.files import write
+
     out.mkdir(parents=True, exist_ok=True)
     trials = out / "trials.parquet"
     read.write_trials(kept.directory, trials)
-    course = [(moment.trials, moment.standing.hypervolume) for moment in course_of(kept)]
+    course = [(moment.trials, moment.standing.hypervolume) for moment in course_of(kept.study, attempts)]
     evidence = Evidence(
         store_digest=hashlib.sha256(trials.read_bytes()).hexdigest()[:16],
-        attempts=len(kept.attempts()),
-        complete=now.measured + len(now.failed) >= kept.study.budget.trials,
+        attempts=len(attempts),
+        complete=kept.is_complete(now),
     )
     return [trials, *write(kept.study, measured_in, now, course, evidence, out)]
 
@@ -59,9 +72,9 @@ def write_report(store: Path, name: str, directory: Path | None, form: str) -> i
     """The results of a kept study as it stands; prints the paths. Raises StudyError where its scenarios are
     no longer what they were."""
     kept = keeping.find(store, name)
-    measured_in = scenarios(kept.study)
-    keeping.check_scenarios(kept, {s.name: s.key for s in measured_in})
-    written = write_results(kept, measured_in, kept.standing(), directory)
+    measured_in = kept.scenarios()
+    attempts = kept.attempts()
+    written = write_results(kept, measured_in, kept.standing(attempts), attempts, directory)
     if form == "json":
         print_json({"study": name, "written": [str(path) for path in written]})
     else:

@@ -92,17 +92,15 @@ def track(store: Path, name: str, uri: str | None) -> int:
     kept = keeping.find(store, name)
     tracker = mlflow_tracker(kept, uri)
     tracker.start(kept.study.name, kept.identity, kept.study.resolved())
-    for moment in course_of(kept):
+    attempts = kept.attempts()
+    for moment in course_of(kept.study, attempts):
         tracker.progress(moment.trials, metrics(moment.standing), moment.at_s)
-    now = kept.standing()
-    complete = now.measured + len(now.failed) >= kept.study.budget.trials
+    now = kept.standing(attempts)
     results = kept.directory / "results"
     if not (results / "report.html").exists():  # the sweep was killed before it wrote them
-        measured_in = scenarios(kept.study)
-        keeping.check_scenarios(kept, {s.name: s.key for s in measured_in})
-        write_results(kept, measured_in, now)
+        write_results(kept, kept.scenarios(), now, attempts)
     written = sorted(path for path in results.iterdir() if path.is_file() and path.suffix != ".tmp")
-    tracker.finish(now, written, complete=complete)
+    tracker.finish(now, written, complete=kept.is_complete(now))
     for trouble in tracker.troubles():
         Console(stderr=True).print(trouble, style="yellow", markup=False, soft_wrap=True)
     return 1 if tracker.troubles() else 0
@@ -126,7 +124,7 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
                 ending = _sweep(kept, course, proposer, executor, store, tracker, messages, stop)
             finally:
                 executor.close()
-            written = write_results(kept, measured_in, ending.standing)
+            written = write_results(kept, measured_in, ending.standing, store.attempts())
             for path in written:
                 store.put_artifact(path)
             tracker.finish(ending.standing, written, complete=not ending.interrupted)

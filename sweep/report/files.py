@@ -26,7 +26,14 @@ def write(
     evidence: Evidence,
     directory: Path,
 ) -> list[Path]:
-    """See sweep.report.write."""
+    """Write the report of a study, and what belongs to it, into `directory`; the paths, report.html first.
+
+    scenarios: in the study's order. standing: with its points. course: hypervolume after so many trials. What
+    a report shows beyond the study's trials is measured here: the steps of the path from the baseline, and the
+    course of the recommendation and of the baseline in each scenario. The same arguments give the same bytes.
+
+    Raises OSError where a file cannot be written.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     bench = Bench(study, scenarios, standing)
     facts = gather(study, scenarios, standing, course, evidence, bench)

@@ -82,14 +82,14 @@ def test_how_it_stands_is_judged_from_its_attempts(kept: Kept) -> None:
 
 
 def test_its_course_ends_where_it_stands(kept: Kept) -> None:
-    course = course_of(kept)
+    course = course_of(kept.study, kept.attempts())
     assert [moment.trials for moment in course] == [16, 32, 40]
     assert [m.at_s for m in course] == sorted(m.at_s for m in course)
     volumes = [moment.standing.hypervolume for moment in course]
     assert volumes == sorted(volumes)
     now = kept.standing()
     assert course[-1].standing == replace(now, points=())
-    assert course_of(replace(kept, directory=kept.directory / "none")) == []
+    assert course_of(kept.study, replace(kept, directory=kept.directory / "none").attempts()) == []
 
 
 def test_what_is_taken_are_measurements_in_scenarios_of_the_same_key(

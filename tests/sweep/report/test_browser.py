@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sweep.report import write
+from sweep.report.files import write
 
 from .conftest import EVIDENCE, OBJECTIVES, Measured
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sweep.judge import Standing
-from sweep.report import words, write
+from sweep.report import words
+from sweep.report.files import write
 from sweep.report.tables import rows
 from sweep.scenarios import scenarios
 from sweep.study import Study
