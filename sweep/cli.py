@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from sweep import defaults
+
 if TYPE_CHECKING:
     from sweep.session import Options
 
@@ -39,7 +41,6 @@ class Schema(StrEnum):
     machine = "machine"
 
 
-HERE = Path("sweep-store")
 StoreOption = Annotated[Path, typer.Option("--store", help="Directory of all studies.")]
 KeptStudy = Annotated[str, typer.Argument(help="Name of a study in the store.")]
 StudyArgument = Annotated[str, typer.Argument(help="A study of conf/ by name, or a YAML file.")]
@@ -135,15 +136,15 @@ def launch(
             "--from", help="Take what an earlier study of the store measured in the same scenarios."
         ),
     ] = None,
-    store: StoreOption = HERE,
+    store: StoreOption = defaults.STORE,
     workers: Workers = None,
     in_process: InProcess = False,
     address: Address = None,
     archive: Archive = None,
     tracking_uri: Track = None,
     no_track: NoTrack = False,
-    node_timeout: NodeTimeout = 6.0,
-    trial_timeout: TrialTimeout = 3600.0,
+    node_timeout: NodeTimeout = defaults.NODE_TIMEOUT_S,
+    trial_timeout: TrialTimeout = defaults.TRIAL_TIMEOUT_S,
 ) -> None:
     """Run a study. Example: python -m sweep launch quick --set budget.trials=200"""
 
@@ -172,14 +173,14 @@ def launch(
 def resume(
     study: KeptStudy,
     overrides: Overrides = None,
-    store: StoreOption = HERE,
+    store: StoreOption = defaults.STORE,
     workers: Workers = None,
     in_process: InProcess = False,
     address: Address = None,
     tracking_uri: Track = None,
     no_track: NoTrack = False,
-    node_timeout: NodeTimeout = 6.0,
-    trial_timeout: TrialTimeout = 3600.0,
+    node_timeout: NodeTimeout = defaults.NODE_TIMEOUT_S,
+    trial_timeout: TrialTimeout = defaults.TRIAL_TIMEOUT_S,
 ) -> None:
     """Go on with a study that was interrupted. Example: python -m sweep resume quick"""
 
@@ -262,7 +263,7 @@ def simulate(
 
 
 @app.command("list")
-def list_(store: StoreOption = HERE, form: Format = Form.table) -> None:
+def list_(store: StoreOption = defaults.STORE, form: Format = Form.table) -> None:
     """Every study in the store. Example: python -m sweep list"""
     from sweep import commands
 
@@ -270,7 +271,7 @@ def list_(store: StoreOption = HERE, form: Format = Form.table) -> None:
 
 
 @app.command()
-def front(study: KeptStudy, store: StoreOption = HERE, form: Format = Form.table) -> None:
+def front(study: KeptStudy, store: StoreOption = defaults.STORE, form: Format = Form.table) -> None:
     """The front of a study as it stands. Example: python -m sweep front quick --format json"""
 
     def work() -> int:
@@ -287,7 +288,7 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", help="Directory; default: results/ of the study.")
     ] = None,
-    store: StoreOption = HERE,
+    store: StoreOption = defaults.STORE,
     form: Format = Form.table,
 ) -> None:
     """Write the report of a study as it stands. Example: python -m sweep report quick -o out/"""
@@ -301,7 +302,9 @@ def report(
 
 
 @app.command()
-def compare(a: KeptStudy, b: KeptStudy, store: StoreOption = HERE, form: Format = Form.table) -> None:
+def compare(
+    a: KeptStudy, b: KeptStudy, store: StoreOption = defaults.STORE, form: Format = Form.table
+) -> None:
     """Two studies side by side. Example: python -m sweep compare quick quick-hz1000"""
 
     def work() -> int:
@@ -313,7 +316,7 @@ def compare(a: KeptStudy, b: KeptStudy, store: StoreOption = HERE, form: Format 
 
 
 @app.command()
-def track(study: KeptStudy, store: StoreOption = HERE, tracking_uri: Track = None) -> None:
+def track(study: KeptStudy, store: StoreOption = defaults.STORE, tracking_uri: Track = None) -> None:
     """Show a study in MLflow again, from the store. Example: python -m sweep track quick"""
 
     def work() -> int:
@@ -327,7 +330,7 @@ def track(study: KeptStudy, store: StoreOption = HERE, tracking_uri: Track = Non
 @app.command()
 def ui(
     study: Annotated[str | None, typer.Argument(help="Point at this study only.")] = None,
-    store: StoreOption = HERE,
+    store: StoreOption = defaults.STORE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 5000,
 ) -> None:
@@ -343,7 +346,7 @@ def ui(
 
 
 @app.command()
-def gc(study: KeptStudy, store: StoreOption = HERE, form: Format = Form.table) -> None:
+def gc(study: KeptStudy, store: StoreOption = defaults.STORE, form: Format = Form.table) -> None:
     """Compact a study's segments and remove what nothing refers to. Example: python -m sweep gc quick"""
 
     def work() -> int:
@@ -376,7 +379,7 @@ def submit(
     study: StudyArgument,
     address: JobAddress,
     overrides: Overrides = None,
-    store: StoreOption = HERE,
+    store: StoreOption = defaults.STORE,
     archive: Archive = None,
     tracking_uri: Track = None,
     no_track: NoTrack = False,
@@ -400,7 +403,7 @@ def status(
     address: Annotated[
         str | None, typer.Option(help="The cluster's dashboard, http://HOST:8265: ask for a job.")
     ] = None,
-    store: StoreOption = HERE,
+    store: StoreOption = defaults.STORE,
     form: Format = Form.table,
 ) -> None:
     """How a study stands, or a job. Example: python -m sweep status quick"""

@@ -13,6 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweep import defaults
+
 
 def print_json(document: object) -> None:
     """One document on standard output, nothing else there."""
@@ -121,7 +123,11 @@ def show_status(store: Path, name: str, form: str) -> int:
     console.print(table)
     console.print(tables.advice(now), style="bold", markup=False, highlight=False)
     if document["state"] in ("broken off", "interrupted"):
-        console.print(f"Go on:  python -m sweep resume {name}", markup=False)
+        console.print(
+            f"Go on:  python -m sweep resume {name}{defaults.store_option(store)}",
+            markup=False,
+            soft_wrap=True,
+        )
     return 0
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from sweep import defaults, study_file
 from sweep import kept as keeping
 from sweep import launch as loop
-from sweep import study_file
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
 from sweep.course import Course
 from sweep.dry_run import estimate
@@ -44,8 +44,8 @@ class Options:
     workers: int | None = None
     in_process: bool = False
     address: str | None = None
-    node_timeout_s: float = 6.0
-    trial_timeout_s: float = 3600.0
+    node_timeout_s: float = defaults.NODE_TIMEOUT_S
+    trial_timeout_s: float = defaults.TRIAL_TIMEOUT_S
     archive: str | None = None
     tracking_uri: str | None = None
     track: bool = True
@@ -233,7 +233,7 @@ def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path]
     )
     for path in written:
         console.print(f"  {shortest(path)}", markup=False, highlight=False, soft_wrap=True)
-    place = "" if options.store == Path("sweep-store") else f" --store {options.store}"
+    place = defaults.store_option(options.store)
     uri = f" --tracking-uri {options.tracking_uri}" if options.tracking_uri else ""
     for trouble in tracker.troubles():
         console.print(

@@ -13,6 +13,7 @@ from typing import Any, Final
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from sweep import defaults
 from sweep.execute.dispatch import Dispatcher
 from sweep.execute.failure import failure
 from sweep.execute.port import MAX_ATTEMPTS, Evaluate, Executor, ExecutorError, Task
@@ -29,7 +30,7 @@ class Patience:
     """How long is waited for parts of a cluster, s, before they are given up."""
 
     node_s: float = NODE_LOST_S  # a silent node; only where Ray is started here, a cluster has its own
-    trial_s: float = 3600.0  # one trial
+    trial_s: float = defaults.TRIAL_TIMEOUT_S  # one trial
     silence_s: float = 60.0  # a worker that does not answer, though Ray thinks that it lives
     workers_s: float = 120.0  # any worker, when there is none
 

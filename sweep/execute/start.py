@@ -14,11 +14,12 @@ from ray._private.authentication import authentication_token_setup
 from ray._private.grpc_utils import init_grpc_channel
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
+from sweep import defaults
 from sweep.execute.port import ExecutorError
 
 REACH_S: Final = 5.0
 
-NODE_LOST_S: Final = 6.0
+NODE_LOST_S: Final = defaults.NODE_TIMEOUT_S
 """After so long without an answer a node is lost: longer than a host pauses or a link flaps, and little
 against the trials that it costs."""
 

@@ -1,0 +1,17 @@
+"""What holds where a command is not told otherwise. Imports nothing heavy: the command line shows these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+STORE: Final = Path("sweep-store")
+NODE_TIMEOUT_S: Final = 6.0
+"""Until a silent node of a Ray that is started here counts as lost."""
+TRIAL_TIMEOUT_S: Final = 3600.0
+"""Until a trial's worker is given up."""
+
+
+def store_option(store: Path) -> str:
+    """What to add to a command for that store."""
+    return "" if store == STORE else f" --store {store}"
