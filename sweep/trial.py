@@ -215,6 +215,47 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType({metric.name: metric for
 """Every metric by its flat name, in the order of `Measurement`."""
 
 
+# -- evidence -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure of a noisy measurement: its estimate, and the ends of its 95 % interval (bootstrap)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a noisy measurement rests on.
+
+    level: the backend ("native", "kernel"); a simulated measurement has no noise and no evidence.
+    machine: key of the fingerprint; figures of unlike machines are never merged. blocks: measured, of the
+    configuration. disturbed: blocks that were repeated because something else used the machine. values,
+    ratios: by metric name, over the blocks; ratios are to the baseline's blocks beside them (paired), so
+    slow drift of the machine is not in them. unmeasured: metrics without a meaning here; they stand as 0 in the
+    measurement.
+    """
+
+    level: str
+    machine: str
+    blocks: int
+    disturbed: int
+    values: tuple[tuple[str, Interval], ...]
+    ratios: tuple[tuple[str, Interval], ...]
+    unmeasured: tuple[str, ...] = ()
+
+    def ratio(self, metric: str) -> Interval | None:
+        """To the baseline, where it was measured."""
+        return dict(self.ratios).get(metric)
+
+    def value(self, metric: str) -> Interval | None:
+        """The absolute figure, where it was measured."""
+        return dict(self.values).get(metric)
+
+
 # -- trials -------------------------------------------------------------------------------------
 
 
@@ -265,6 +306,7 @@ class Attempt:
     worker: str  # where it ran, for people
     started_s: float  # Unix time
     elapsed_s: float
+    evidence: tuple[tuple[str, Evidence], ...] = ()  # by scenario name, of those that were noisy
 
     @property
     def settles(self) -> bool:

@@ -7,12 +7,26 @@ from dataclasses import dataclass
 
 from policies import PolicyError
 from sweep.machine import Machine
-from sweep.trial import Configuration, Measurement
+from sweep.trial import Cause, Configuration, Evidence, Measurement
 from workloads import Replay
 
 
 class EvaluationError(RuntimeError):
-    """The configuration itself failed: a bound was exceeded, or it broke its contract."""
+    """A trial failed. By its cause: the configuration itself (a bound was exceeded, or it broke its
+    contract), or the machine (a benchmark that was killed, a missing library)."""
+
+    def __init__(self, text: str, cause: Cause = Cause.CONFIGURATION) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What came of a configuration in every scenario, in the study's order; and for those that were
+    measured with noise, what that rests on."""
+
+    measurements: tuple[tuple[str, Measurement], ...]
+    evidence: tuple[tuple[str, Evidence], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
