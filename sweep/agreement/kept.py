@@ -58,6 +58,10 @@ class Kept:
     def get(self, key: str) -> Record | None:
         return self._records.get(key)
 
+    def records(self) -> list[Record]:
+        """In the order of measuring."""
+        return list(self._records.values())
+
     def add(self, record: Record) -> None:
         """On disk when this returns. Raises OSError."""
         with self.path.open("a", encoding="utf-8") as file:

@@ -25,21 +25,19 @@ class Item:
 
 
 def order(
-    workloads: Sequence[str],
-    configurations: Sequence[Configuration],
-    repeats: int,
-    baseline: Configuration,
-    seed: int,
+    pairs: Sequence[tuple[str, Configuration]], repeats: int, baseline: Configuration, seed: int
 ) -> Iterator[Item]:
-    """Every pair once in a random order, then again in another one, `repeats` times; the baseline in between.
+    """Every (workload, configuration) once in a random order, then again in another one, `repeats` times; the
+    baseline in between.
 
     So repeats of a pair lie far apart, and what has been measured at any time is spread over all.
     """
     random = Random(seed)
+    workloads = list(dict.fromkeys(workload for workload, _ in pairs))
     again = 0
     count = 0
     for repeat in range(repeats):
-        items = [Item(workload, each, repeat) for workload in workloads for each in configurations]
+        items = [Item(workload, each, repeat) for workload, each in pairs]
         random.shuffle(items)
         for item in items:
             if count % BETWEEN_BASELINES == 0:

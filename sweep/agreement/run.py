@@ -135,14 +135,20 @@ def compare(
     Raises AgreementError where the machine fails again and again (what was measured is kept), and
     SimulationError.
     """
-    found = scenes(settings, machine.nr_cpus, seed)
-    by_name = {scene.workload: scene for scene in found}
+    found = {scene.workload: scene for scene in scenes(settings, machine.nr_cpus, seed)}
     baseline = configurations[0]
-    items = list(plan.order(list(by_name), configurations, repeats, baseline, seed))
+    simulated = {
+        (name, each): simulator.simulate(scene.replay, machine, each.policy, each.mapping(), seed)
+        for name, scene in found.items()
+        for each in configurations
+    }
+    longest_ns = settings.longest_s * 1e9
+    short = [pair for pair, result in simulated.items() if result.details["duration_ns"] <= longest_ns]
+    items = list(plan.order(short, repeats, baseline, seed))
     records: list[Record] = []
     for done, item in enumerate(items):
         progress(done, len(items))
-        scene = by_name[item.workload]
+        scene = found[item.workload]
         key = item_key(item, scene, machine, host, seed)
         record = kept.get(key)
         if record is None:
@@ -150,8 +156,31 @@ def compare(
             kept.add(record)
         records.append(record)
     progress(len(items), len(items))
-    pairs, failed = _pairs(found, configurations, records, machine, seed)
-    return Comparison(_agreement(settings, machine, host, pairs, records, baseline, seed), pairs, failed)
+    pairs: list[assess.Pair] = []
+    failed = [(*pair, f"takes more than {settings.longest_s:g} s") for pair in simulated if pair not in short]
+    passes: dict[tuple[str, Configuration], list[Record]] = {pair: [] for pair in short}
+    for record in records:
+        if not record.drift:
+            passes[record.workload, record.configuration].append(record)
+    for (name, configuration), there in passes.items():
+        if why := next((each.failure for each in there if each.failure), ""):
+            failed.append((name, configuration, why))
+        else:
+            pairs.append(_pair(found[name], there, simulated[name, configuration].measurement))
+    agreement = _agreement(settings, machine, host, pairs, records, baseline, seed)
+    return Comparison(agreement, tuple(pairs), tuple(failed))
+
+
+def _pair(scene: Scene, there: Sequence[Record], simulated: Measurement) -> assess.Pair:
+    calm = [each for each in there if not each.disturbed] or there
+    return assess.Pair(
+        workload=scene.workload,
+        role=scene.role,
+        configuration=there[0].configuration,
+        passes=tuple(each.measurement for each in calm if each.measurement is not None),
+        simulated=simulated,
+        unmeasured=frozenset(name for each in there for name in each.unmeasured),
+    )
 
 
 def _measured(
@@ -190,41 +219,6 @@ def _measured(
                 disturbed=measured.disturbed,
             )
     raise AssertionError
-
-
-def _pairs(
-    found: Sequence[Scene],
-    configurations: Sequence[Configuration],
-    records: Sequence[Record],
-    machine: Machine,
-    seed: int,
-) -> tuple[tuple[assess.Pair, ...], tuple[tuple[str, Configuration, str], ...]]:
-    passes: dict[tuple[str, Configuration], list[Record]] = {}
-    for record in records:
-        if not record.drift:
-            passes.setdefault((record.workload, record.configuration), []).append(record)
-    pairs, failed = [], []
-    for scene in found:
-        for configuration in configurations:
-            there = passes[scene.workload, configuration]
-            if why := next((each.failure for each in there if each.failure), ""):
-                failed.append((scene.workload, configuration, why))
-                continue
-            calm = [each for each in there if not each.disturbed] or there
-            simulated = simulator.simulate(
-                scene.replay, machine, configuration.policy, configuration.mapping(), seed
-            )
-            pairs.append(
-                assess.Pair(
-                    workload=scene.workload,
-                    role=scene.role,
-                    configuration=configuration,
-                    passes=tuple(each.measurement for each in calm if each.measurement is not None),
-                    simulated=simulated.measurement,
-                    unmeasured=frozenset(name for each in there for name in each.unmeasured),
-                )
-            )
-    return tuple(pairs), tuple(failed)
 
 
 def _agreement(

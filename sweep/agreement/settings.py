@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sweep import paths
 from sweep.agreement.model import AgreementError, Role
-from sweep.study import WorkloadUse, unknown
+from sweep.study import Seconds, WorkloadUse, unknown
 from sweep.trial import METRICS
 
 
@@ -43,10 +43,12 @@ class Target(_Value):
 
 
 class Settings(_Value):
-    """A workload has one role: what finds faults does not score."""
+    """A workload has one role: what finds faults does not score. longest_s: a pair whose pass takes longer than
+    this, by the simulator's word, is left out: a cap on retained objects can stretch one second to minutes."""
 
     development: tuple[Use, ...] = Field(min_length=1)
     held_out: tuple[Use, ...] = Field(min_length=1)
+    longest_s: Seconds = Field(gt=0)
     objectives: tuple[MetricName, ...] = Field(min_length=2, max_length=4)
     targets: tuple[Target, ...] = ()
     shown: tuple[MetricName, ...] = Field(min_length=1)
