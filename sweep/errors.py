@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policies import PolicyError
+from sweep.backends.native.errors import NativeError
 from sweep.backends.simulator import SimulationError
 from sweep.execute import ExecutorError
 from sweep.launch import SweepError
@@ -21,6 +22,7 @@ USER_ERRORS: tuple[type[Exception], ...] = (
     ExecutorError,
     InputError,
     MachineError,
+    NativeError,
     PolicyError,
     SimulationError,
     StoreError,
