@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from sweep import native_trial, trial_options, units
+from sweep import native_trial, trial_options
 from sweep.backends.native import evaluator, statistics
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.native_trial import NativeOptions
@@ -87,7 +87,7 @@ def _cells(name: str, found: Comparison, values: Mapping[str, Interval]) -> tupl
 def _ratio_cells(ratio: Interval | None) -> tuple[str, str]:
     if ratio is None:
         return "-", ""
-    return units.format_ratio(ratio.value), f"{ratio.low:.3f} .. {ratio.high:.3f}"
+    return f"{ratio.value:.3f}", f"{ratio.low:.3f} .. {ratio.high:.3f}"
 
 
 def _figure(value: float) -> str:
