@@ -26,9 +26,9 @@ class Disturbance:
     involuntary_switches: int
     minor_faults: int
     major_faults: int
-    steal_ns: int
-    others_cpu_ns: int
-    late_start_max_ns: int
+    steal_ns: float
+    others_cpu_ns: float
+    late_start_max_ns: float
     late_start_mean_ns: float
 
 

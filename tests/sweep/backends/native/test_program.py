@@ -223,6 +223,16 @@ def test_an_allocator_is_preloaded_and_nothing_else_changes_it(
     assert "LD_PRELOAD" not in program._environment(fakes.request(allocator="glibc"))
 
 
+def test_a_library_that_was_not_loaded_is_not_taken_for_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.answering(tmp_path, monkeypatch, fakes.pass_line(details={"malloc": "glibc"}))
+    monkeypatch.setattr(allocators, "find", lambda soname: tmp_path / soname)
+    told = failure(allocator="mimalloc")
+    assert told.cause is Cause.ENVIRONMENT
+    assert "malloc was glibc instead of mimalloc" in str(told)
+
+
 def test_the_build_is_named_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.program(tmp_path, monkeypatch, "pass")
     first = program.build_id()
