@@ -40,7 +40,7 @@ def test_an_answer_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_request_arrives_whole_however_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the program answers before it has read: neither side waits for the other."""
-    line = fakes.pass_line(details={"padding": "x" * 300_000})
+    line = fakes.pass_line(details=fakes.DETAILS | {"padding": "x" * 300_000})
     fakes.program(
         tmp_path,
         monkeypatch,
@@ -221,6 +221,16 @@ def test_an_allocator_is_preloaded_and_nothing_else_changes_it(
     assert seen["SOMETHING_ELSE"] == "kept"
     assert "MALLOC_ARENA_MAX" not in seen
     assert "LD_PRELOAD" not in program._environment(fakes.request(allocator="glibc"))
+
+
+def test_a_library_that_was_not_loaded_is_not_taken_for_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.answering(tmp_path, monkeypatch, fakes.pass_line(details=fakes.DETAILS))
+    monkeypatch.setattr(allocators, "find", lambda soname: tmp_path / soname)
+    told = failure(allocator="mimalloc")
+    assert told.cause is Cause.ENVIRONMENT
+    assert "malloc was glibc instead of mimalloc" in str(told)
 
 
 def test_the_build_is_named_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
