@@ -20,31 +20,31 @@
 
 /* A series of one round, by exits or repetitions; printed and emptied by series_print(). */
 enum series {
-	S_UNLINK,	   /* a turn of the loop over the objects, with the first touch of each, and a store */
-	S_STAMP,	   /* ... and another reading of the clock, which is not taken off */
-	S_STORE,	   /* ... and another store */
-	S_LINK,		   /* ... linked instead of touched */
-	S_LOCK,		   /* ... and plat_lock(), plat_unlock() */
-	S_SNAPSHOT,	   /* ... and plat_gp_snapshot() */
-	S_POLL,		   /* ... and plat_gp_done() */
-	S_START,	   /* ... and plat_gp_start(), of a grace period that was asked for before */
-	S_ALLOC,	   /* ... and plat_alloc() of a page */
-	S_POST,		   /* ... and plat_call_rcu_hurry(), from the second object on */
-	S_FREE,		   /* ... and plat_free(), at once */
-	S_RELEASE,	   /* plat_release() of a page, in a callback */
-	S_WALK_FREE,	   /* dead_free_chain() after a grace period, per object */
-	S_CALLBACK_FREE,   /* callbacks one after the other, each with plat_free(), per callback */
-	S_CALLBACK_NOTHING, /* ... each doing nothing */
+	S_UNLINK,	 /* a turn of the loop over the objects, with the first touch of each, and a store */
+	S_STAMP,	 /* ... and another reading of the clock, which is not taken off */
+	S_STORE,	 /* ... and another store */
+	S_LINK,		 /* ... linked instead of touched */
+	S_LOCK,		 /* ... and plat_lock(), plat_unlock() */
+	S_SNAPSHOT,	 /* ... and plat_gp_snapshot() */
+	S_POLL,		 /* ... and plat_gp_done() */
+	S_START,	 /* ... and plat_gp_start(), of a grace period that was asked for before */
+	S_ALLOC,	 /* ... and plat_alloc() of a page */
+	S_POST,		 /* ... and plat_call_rcu_hurry(), from the second object on */
+	S_FREE,		 /* ... and plat_free(), at once */
+	S_RELEASE,	 /* plat_release() of a page, in a callback */
+	S_WALK_FREE,	 /* dead_free_chain() after a grace period, per object */
+	S_CALLBACK_FREE, /* callbacks one after the other, each with plat_free(), per callback */
+	S_CALLBACK_NOTHING,   /* ... each doing nothing */
 	S_CALLBACK_FREE_AWAY, /* as S_CALLBACK_FREE, on another CPU than the one that posted them */
-	S_SORT,		   /* one comparison with its swap, split_bulk's sort */
+	S_SORT,		      /* one comparison with its swap, split_bulk's sort */
 	S_BULK_HOT,	   /* dead_free_in_bulk() of objects unlinked just now, per object, address order */
 	S_BULK_HOT_TURNS,  /* ... of slabs in turn, so that no two neighbours share one */
 	S_BULK_COLD,	   /* dead_free_in_bulk() after a grace period */
 	S_ARRAY_BULK_COLD, /* plat_free_bulk() of an array, no chain followed, after a grace period */
 	S_SLAB_FIRST,	   /* plat_free() of a slab's first object */
-	S_SLAB_FLUSH,	   /* ... which makes the CPU give its partial slabs to the node; objects: slabs given back */
-	S_SLAB_OTHERS,	   /* ... of the following ones, per object */
-	S_SLAB_FAST,	   /* ... of the CPU's active slab, per object */
+	S_SLAB_FLUSH, /* ... which makes the CPU give its partial slabs to the node; objects: slabs given back */
+	S_SLAB_OTHERS,	     /* ... of the following ones, per object */
+	S_SLAB_FAST,	     /* ... of the CPU's active slab, per object */
 	S_SLAB_REMOTE_FIRST, /* objects born, and their slab written to last, on another CPU */
 	S_SLAB_REMOTE_OTHERS,
 	S_SOFTIRQ,	   /* softirq_burst() with nothing to invoke */

@@ -142,7 +142,8 @@ int main(int argc, char **argv)
 	}
 	request_read(argv[1], &input);
 	if (input.header.machine.nr_cpus < 2)
-		fail_configuration("calibration needs a machine profile with two CPUs at least: some costs arise between them");
+		fail_configuration(
+			"calibration needs a machine profile with two CPUs at least: some costs arise between them");
 	clock_calibrate();
 	calibrate_fenced();
 	signal(SIGALRM, on_alarm);

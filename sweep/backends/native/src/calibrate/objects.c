@@ -17,8 +17,8 @@
 #define PERIOD_NS 60000000
 #define BORN_BEFORE_NS 20000000
 #define MAX_OBJECTS 8000
-#define ALLOCS 40      /* pages that a probe allocates in one exit */
-#define GAP_NS 20000   /* callbacks further apart than this were not run in one go */
+#define ALLOCS 40	/* pages that a probe allocates in one exit */
+#define GAP_NS 20000	/* callbacks further apart than this were not run in one go */
 #define WARM_UP_EXITS 1 /* whose samples are dropped */
 
 enum in_call { TOUCH, STAMP, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
@@ -79,7 +79,7 @@ struct batch { /* of one exit */
 	struct dead_object *objects[MAX_OBJECTS], *others[MAX_OBJECTS];
 	void *pages[ALLOCS];
 	u32 nr, nr_pages;
-	u64 begin, stamps, softirqs; /* where timing began */
+	u64 begin, stamps, softirqs;			    /* where timing began */
 	u64 first_callback, last_callback, callback_stamps; /* EACH_... */
 	u32 callbacks;
 	u64 posted; /* units */
@@ -187,7 +187,8 @@ static void last_of_each(struct policy_run *run, struct batch *b)
 			plat_free(run, b->objects[i], DEAD_READY);
 	}
 	if (b->counts && !b->split && b->nr > 1)
-		series_add(series, probe->offloaded ? probe->objects + 1000000 : probe->objects, ns / (b->nr - 1));
+		series_add(series, probe->offloaded ? probe->objects + 1000000 : probe->objects,
+			   ns / (b->nr - 1));
 }
 
 /* One of many: from the end of the first to the end of the last one, unless something came in between. */
@@ -284,7 +285,8 @@ static void free_in_bulk(struct policy_run *run)
 	if (turns)
 		put_in_turns(run);
 	time_begins();
-	dead_free_in_bulk(run, turns ? batch->others[0] : batch->objects[0], 16, DEAD_POSTPONED, PLAT_COST_LINK);
+	dead_free_in_bulk(run, turns ? batch->others[0] : batch->objects[0], 16, DEAD_POSTPONED,
+			  PLAT_COST_LINK);
 	time_ends(turns ? S_BULK_HOT_TURNS : S_BULK_HOT, batch->nr);
 }
 

@@ -7,7 +7,7 @@
 
 #define REPEATS 200
 #define LOOP 1000
-#define PAUSE_NS 300000	     /* until a CPU without work has gone idle */
+#define PAUSE_NS 300000 /* until a CPU without work has gone idle */
 #define GIVE_UP_NS 20000000
 
 static struct context fake[2]; /* who the benchmark's functions take this thread for */
