@@ -46,8 +46,9 @@ def exits(count: int = 40) -> Any:
 @pytest.mark.parametrize("rcu", ["kernel_like", "liburcu"])
 @pytest.mark.parametrize("allocator", ["slab", "glibc", "jemalloc", "mimalloc"])
 def test_every_mode_and_allocator_answers(rcu: Any, allocator: Any) -> None:
-    if allocator in allocators.LIBRARIES and not allocators.find(allocators.LIBRARIES[allocator].soname):
-        pytest.skip(f"{allocators.LIBRARIES[allocator].package} is not installed")
+    library = allocators.LIBRARIES.get(allocator)
+    if library and not allocators.find(library):
+        pytest.skip(f"{allocator} is not installed: {library.install}")
     first, second = program.run(
         fakes.request(replay=exits(), rcu=rcu, allocator=allocator, passes=2, nr_warmup_rows=10), timeout_s=60
     )
