@@ -61,7 +61,7 @@ def metrics(part: PartAgreement, shown: Sequence[str]) -> Table:
 def _table(title: str) -> Table:
     from rich.table import Table
 
-    return Table(title=title, title_justify="left", box=None, padding=(0, 1), header_style="bold")
+    return Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="bold")
 
 
 def targets(part: PartAgreement, wanted: Sequence[Target]) -> Iterator[tuple[str, bool]]:
@@ -138,10 +138,17 @@ def _number(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else (f"{100 * value:.1f}%" if value < 1 else f"{100 * value:.0f}%")
+    """A ratio less 1: 0.123 -> 12.3%, and from ten times on as the ratio itself."""
+    if value is None:
+        return "-"
+    if value >= 9:
+        return f"{1 + value:.0f}x" if value < 999 else f"{1 + value:.0e}x"
+    return f"{100 * value:.1f}%" if value < 1 else f"{100 * value:.0f}%"
 
 
 def _bias(error: LogError, *, spread: bool = False) -> str:
     if not error.pairs:
         return "-"
-    return f"{error.factor:.2f}x" + (f" ({math.exp(error.spread):.2f})" if spread else "")
+    return f"{error.factor:{'.2f' if error.factor < 10 else '.3g'}}x" + (
+        f" ({math.exp(error.spread):.2f})" if spread else ""
+    )

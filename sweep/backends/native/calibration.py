@@ -9,6 +9,7 @@ there. Each round measures all series once; intervals are bootstrapped over roun
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +69,21 @@ def measure(machine: Machine, declared: tuple[int, ...], rounds: int, timeout_s:
         raise NativeError(
             Cause.ENVIRONMENT, f"the calibration did not end within {timeout_s:g} s; it was killed"
         )
+    if ended.code < 0:
+        raise NativeError(Cause.WORKER_CRASHED, f"the calibration was killed by {_signal(-ended.code)}")
     if ended.code != 0:
         told = answer.error(ended.stdout)
         raise told or NativeError(
             Cause.ENVIRONMENT, f"the calibration ended with exit code {ended.code}: {ended.stderr[-300:]}"
         )
     return read(ended.stdout, rounds)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def read(text: str, rounds: int) -> Series:
