@@ -50,3 +50,9 @@ def exits(kind: str) -> Replay:
 def machine(*, nocb: bool = False, hz: int = 1000) -> Profile:
     """Grace periods of a few ms, so that a short workload sees several."""
     return kernel(hz, NR_CPUS, nocb=nocb)
+
+
+def one_exit(nr_objects: int) -> Replay:
+    """One large teardown: 60 ms."""
+    rows = [birth(0, 0, 0, nr_objects), exit_mm(20 * MS, 0, 0, nr_objects)]
+    return replay(rows, duration_ns=60 * MS)
