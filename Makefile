@@ -10,7 +10,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --no-build-isolation
-C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch])
+C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch] sweep/backends/native/src/*.[ch])
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: launch test build lint werror sanitize clean
