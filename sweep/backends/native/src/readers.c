@@ -69,7 +69,8 @@ static void on_fault(int signal)
 {
 	if (looking)
 		siglongjmp(fault, 1);
-	raise(signal); /* by then the default action: SA_RESETHAND is not enough in a nested fault */
+	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	raise(signal);
 }
 
 void readers_catch_faults(void)

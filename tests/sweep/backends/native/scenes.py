@@ -39,14 +39,21 @@ def mixed(kind: str = "mm_ref", *, pressure: PressureCourse | None = None) -> Re
 
 
 def exits(kind: str) -> Replay:
-    """Teardowns back to back on one CPU while the other one may read: 100 ms."""
+    """Teardowns one after the other; readers that are often preempted with objects in hand: 100 ms. So some
+    are caught in the act even where all threads share one busy CPU."""
     rows = []
     for mm in range(40):
-        rows.append(birth(mm * 2 * MS, 0, mm, 400))
-        rows.append(exit_mm((mm * 2 + 1) * MS, 0, mm, 400))
-    return replay(rows, duration_ns=100 * MS, readers=readers(kind, preempted_ppm=0))
+        rows.append(birth(mm * 2 * MS, 0, mm, 401))
+        rows.append(exit_mm((mm * 2 + 1) * MS, 0, mm, 401))
+    return replay(rows, duration_ns=100 * MS, readers=readers(kind, preempted_ppm=100_000))
 
 
 def machine(*, nocb: bool = False, hz: int = 1000) -> Profile:
     """Grace periods of a few ms, so that a short workload sees several."""
     return kernel(hz, NR_CPUS, nocb=nocb)
+
+
+def one_exit(nr_objects: int) -> Replay:
+    """One large teardown: 60 ms."""
+    rows = [birth(0, 0, 0, nr_objects), exit_mm(20 * MS, 0, 0, nr_objects)]
+    return replay(rows, duration_ns=60 * MS)

@@ -88,7 +88,7 @@ void series_print(u32 round);
 /* objects.c: all probes of one round */
 void probe_objects(const struct input *input);
 
-/* nocb.c: with nocb.c of the benchmark inside */
+/* nocb_kthreads.c: with that of the benchmark inside */
 void probe_flush(struct policy_run *run, struct cpu *c);
 void probe_scan(struct policy_run *run, struct cpu *c);
 

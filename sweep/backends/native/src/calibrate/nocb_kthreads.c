@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nocb.c - two steps of offloading that nobody calls from outside, timed where they are. */
-#include "../nocb.c"
+/* nocb_kthreads.c - two steps of offloading, timed where they are; one of them nobody can call from outside. */
+#include "../nocb_kthreads.c"
 #include "calibrate.h"
 
 /* Once; the callbacks move from the bypass list to ->cblist, where rcuog finds them. */
@@ -11,9 +11,9 @@ void probe_flush(struct policy_run *run, struct cpu *c)
 	bool any;
 
 	take_counted(&c->nocb_lock);
-	any = load(&c->bypass_nr);
+	any = atomic_load_explicit(&c->bypass_nr, memory_order_relaxed);
 	begin = clock_fenced();
-	flush_bypass(c, jiffy);
+	nocb_flush_bypass(c, jiffy);
 	end = clock_fenced();
 	lock_drop(&c->nocb_lock);
 	if (any)
