@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc  # type: ignore[import-untyped]
 import ray
+from ray._private import node as ray_node
 from ray._private import services
 from ray._private import worker as ray_worker
 from ray._private.authentication import authentication_token_setup
@@ -54,13 +57,40 @@ def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
         options |= {"num_cpus": workers, "include_dashboard": False}
         options["_system_config"] = health_checks(node_lost_s)
     try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+        with _without_helpers():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
         if address:
             raise ExecutorError(f"{_place(address)} cannot be joined: {error}") from error
         raise ExecutorError(
             f"no Ray can be started on this machine: {error}; --in-process runs without"
         ) from error
+
+
+class _Node(ray_node.Node):  # type: ignore[misc]
+    """A node without three processes that serve no sweep: a server of the dashboard's API, which Ray starts
+    and waits for even without a dashboard, an autoscaler, and what sends workers' output to the driver.
+    Each of them imports all of Ray while workers wait for a CPU to do the same."""
+
+    def start_api_server(self, **settings: object) -> None:
+        pass
+
+    def start_monitor(self) -> None:
+        pass
+
+    def start_log_monitor(self) -> None:
+        pass
+
+
+@contextmanager
+def _without_helpers() -> Iterator[None]:
+    """What Ray starts on this machine meanwhile starts without them."""
+    whole = ray_node.Node
+    ray_node.Node = _Node
+    try:
+        yield
+    finally:
+        ray_node.Node = whole
 
 
 def use_token() -> None:
