@@ -11,7 +11,8 @@ from typing import Any, Final
 import grpc  # type: ignore[import-untyped]
 import ray
 from ray._private import node as ray_node
-from ray._private import services
+from ray._private import ray_constants, services
+from ray._private import utils as ray_utils
 from ray._private import worker as ray_worker
 from ray._private.authentication import authentication_token_setup
 from ray._private.grpc_utils import init_grpc_channel
@@ -73,7 +74,13 @@ class _Node(ray_node.Node):  # type: ignore[misc]
     Each of them imports all of Ray while workers wait for a CPU to do the same."""
 
     def start_api_server(self, **settings: object) -> None:
-        pass
+        """Says where it would be: what reports to it looks for it every second otherwise, and complains."""
+        self.get_gcs_client().internal_kv_put(
+            ray_constants.DASHBOARD_ADDRESS.encode(),
+            b"127.0.0.1:0",
+            True,
+            ray_constants.KV_NAMESPACE_DASHBOARD,
+        )
 
     def start_monitor(self) -> None:
         pass
@@ -84,13 +91,15 @@ class _Node(ray_node.Node):  # type: ignore[misc]
 
 @contextmanager
 def _without_helpers() -> Iterator[None]:
-    """What Ray starts on this machine meanwhile starts without them."""
-    whole = ray_node.Node
+    """What Ray starts on this machine meanwhile starts without these processes, and without the ports of the
+    dashboard's agent: as a Ray that is installed without its dashboard. It waits for those ports, too."""
+    whole = ray_node.Node, ray_utils.get_dashboard_dependency_error
     ray_node.Node = _Node
+    ray_utils.get_dashboard_dependency_error = lambda: ImportError("no dashboard is wanted")
     try:
         yield
     finally:
-        ray_node.Node = whole
+        ray_node.Node, ray_utils.get_dashboard_dependency_error = whole
 
 
 def use_token() -> None:
