@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from sweep.trial import METRICS, Attempt, Configuration, Measurement, Trial
+from tests.beside import made_once
 from tests.sweep.small import QUIET, invoke, written
 
 
@@ -30,10 +31,12 @@ def ten_attempts() -> list[Attempt]:
 @pytest.fixture(scope="session")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the small study after one undisturbed run; to be read only."""
-    place = tmp_path_factory.mktemp("launched")
-    result = invoke("launch", written(place), "--store", place / "store", *QUIET)
-    assert result.exit_code == 0, result.output
-    return place / "store"
+
+    def launch(place: Path) -> None:
+        result = invoke("launch", written(place), "--store", place / "store", *QUIET)
+        assert result.exit_code == 0, result.output
+
+    return made_once(tmp_path_factory.mktemp("launched", numbered=False), launch) / "store"
 
 
 @pytest.fixture

@@ -2,12 +2,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.beside import made_once
+
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables: making them takes seconds, copying them nothing."""
-    from mlflow import MlflowClient
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+    def migrate(place: Path) -> None:
+        from mlflow import MlflowClient
+
+        MlflowClient(f"sqlite:///{place / 'mlflow.db'}").search_experiments()
+
+    return made_once(tmp_path_factory.mktemp("empty-database", numbered=False), migrate) / "mlflow.db"
