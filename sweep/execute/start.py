@@ -56,16 +56,20 @@ def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
     options: dict[str, Any] = {"address": address or "local"}
     if not address:
         options |= {"num_cpus": workers, "include_dashboard": False}
-        options["_system_config"] = health_checks(node_lost_s)
+        # Metrics have a port of that agent, too.
+        options["_system_config"] = {**health_checks(node_lost_s), "enable_metrics_collection": False}
     try:
         with _without_helpers():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
+    except Exception as error:  # a node that does not come up is no more than an Exception in Ray
         if address:
             raise ExecutorError(f"{_place(address)} cannot be joined: {error}") from error
         raise ExecutorError(
             f"no Ray can be started on this machine: {error}; --in-process runs without"
         ) from error
+
+
+_NO_PORT: Final = -1  # in Ray's words
 
 
 class _Node(ray_node.Node):  # type: ignore[misc]
@@ -88,11 +92,18 @@ class _Node(ray_node.Node):  # type: ignore[misc]
     def start_log_monitor(self) -> None:
         pass
 
+    def start_raylet(self, *arguments: Any, **settings: Any) -> None:
+        """Says that the dashboard's agent has no ports. Ray waits for them otherwise, and gives up after
+        15 s: too soon on a machine with much other work."""
+        for port in ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port"):
+            setattr(self._ray_params, port, _NO_PORT)
+        super().start_raylet(*arguments, **settings)
+
 
 @contextmanager
 def _without_helpers() -> Iterator[None]:
-    """What Ray starts on this machine meanwhile starts without these processes, and without the ports of the
-    dashboard's agent: as a Ray that is installed without its dashboard. It waits for those ports, too."""
+    """What Ray starts on this machine meanwhile is such a node, and its dashboard's agent serves nothing: as
+    where Ray is installed without its dashboard."""
     whole = ray_node.Node, ray_utils.get_dashboard_dependency_error
     ray_node.Node = _Node
     ray_utils.get_dashboard_dependency_error = lambda: ImportError("no dashboard is wanted")
