@@ -15,6 +15,8 @@ from tests.beside import SHARED, turn
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
+os.environ.setdefault("RAY_worker_niceness", "0")  # by default Ray's workers give way to all other tests
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """A directory for all processes of this run, where there are several."""

@@ -56,8 +56,11 @@ def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
     options: dict[str, Any] = {"address": address or "local"}
     if not address:
         options |= {"num_cpus": workers, "include_dashboard": False}
-        # Metrics have a port of that agent, too.
-        options["_system_config"] = {**health_checks(node_lost_s), "enable_metrics_collection": False}
+        options["_system_config"] = {
+            **health_checks(node_lost_s),
+            "enable_metrics_collection": False,  # they would be served by the dashboard's agent
+            "worker_niceness": 0,  # not 15: who wants a sweep to give way starts it with `nice`
+        }
     try:
         with _without_helpers():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
