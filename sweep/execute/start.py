@@ -16,6 +16,12 @@ from ray._private import utils as ray_utils
 from ray._private import worker as ray_worker
 from ray._private.authentication import authentication_token_setup
 from ray._private.grpc_utils import init_grpc_channel
+from ray._raylet import (
+    DASHBOARD_AGENT_LISTEN_PORT_NAME,
+    METRICS_AGENT_PORT_NAME,
+    METRICS_EXPORT_PORT_NAME,
+    persist_port,
+)
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
 from sweep import defaults
@@ -96,10 +102,10 @@ class _Node(ray_node.Node):  # type: ignore[misc]
         pass
 
     def start_raylet(self, *arguments: Any, **settings: Any) -> None:
-        """Says that the dashboard's agent has no ports. Ray waits for them otherwise, and gives up after
-        15 s: too soon on a machine with much other work."""
-        for port in ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port"):
-            setattr(self._ray_params, port, _NO_PORT)
+        """Says what the dashboard's agent will say: that it has no ports. Ray waits for that otherwise, and
+        gives up after 15 s: too soon on a machine with much other work."""
+        for name in (METRICS_AGENT_PORT_NAME, METRICS_EXPORT_PORT_NAME, DASHBOARD_AGENT_LISTEN_PORT_NAME):
+            persist_port(self._session_dir, self._node_id, name, _NO_PORT)
         super().start_raylet(*arguments, **settings)
 
 
