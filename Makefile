@@ -21,7 +21,7 @@ launch: $(VENV)/built
 	$(BIN)/python -m sweep launch $(ARGS)
 
 test: $(VENV)/built $(VENV)/test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 $(VENV)/made: tools/venv
 	tools/venv $(VENV)
