@@ -298,7 +298,8 @@ struct gp {
 	bool cbovld;
 	atomic_bool force;
 	atomic_u64 nr_fqs;
-	s64 waiting_on[8]; /* objects, by the grace period's number */
+	atomic_u64 began_at, ended_at; /* the last one, units */
+	s64 waiting_on[8];	       /* objects, by the grace period's number */
 	struct waiter waiter cache_aligned;
 };
 
