@@ -6,6 +6,7 @@
 # make sanitize the simulator's tests with address and undefined-behaviour checks
 #
 # ARGS="..." is handed on: make test ARGS="-k machine"; make launch ARGS="--dry-run".
+# Tests run in one process more than CPUs, file by file; one after another: make test ARGS="-n 0".
 
 VENV := .venv
 BIN := $(VENV)/bin
