@@ -18,7 +18,7 @@ from sweep.propose.genome import Genome
 from sweep.propose.unseen import Point, Unseen
 from sweep.trial import Configuration
 
-POINTS_PER_PARAMETER = 2
+POINTS_PER_PARAMETER = 1
 """Of a policy's free parameters."""
 
 
