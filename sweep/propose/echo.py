@@ -42,9 +42,12 @@ def inertness(points: Floats, values: Floats) -> Floats:
 
 
 def echo(candidates: Floats, points: Floats, inert: Floats) -> Floats:
-    """For each candidate, how likely it repeats the one of these points that it differs from the least."""
+    """For each candidate, how likely it repeats the one of these points that it differs from the least.
+
+    inert: of each parameter, above 0.
+    """
     if not len(points):
         return np.zeros(len(candidates))
     differs = candidates[:, None] != points[None]
-    likely: Floats = np.where(differs, inert, 1.0).prod(axis=2).max(axis=1)
+    likely: Floats = np.exp((differs @ np.log(inert)).max(axis=1))
     return likely

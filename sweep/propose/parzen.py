@@ -32,7 +32,7 @@ _PAIRED = 32  # of them, those whose results are compared with each other
 _GOOD = 0.1  # of the trials: those that children are bred from
 _LEAST_GOOD = 4
 _EXPLORE = 0.15  # of the trials: of a policy that may have more to give, wherever little was tried
-_CHILDREN = 48  # of which one is run
+_CHILDREN = 32  # of which one is run
 _WIDTH = 0.2  # of a kernel, as a part of a parameter's scale, where one trial is known
 _PRIOR = 0.5  # trials that a density which is the same everywhere counts for
 
@@ -72,7 +72,9 @@ class Parzen(Learning):
             if not unseen.policies():
                 break
             random = Random(f"{self._seed}/{number}")
-            parents = [each for each in good if unseen.left(each.policy)]
+            parents = [
+                policy for policy in dict.fromkeys(each.policy for each in good) if unseen.left(policy)
+            ]
             explores = not parents or random.random() < _EXPLORE
             policy = self._race.draw(hopeful, unseen, random) if explores else view.parent(parents, random)
             answer = view.child(policy, unseen, random, blindly=explores)
@@ -112,10 +114,10 @@ class _View:
             self._policies[policy] = known
         return self._policies[policy]
 
-    def parent(self, good: Sequence[Individual], random: Random) -> str:
-        """The policy of one of these; the less was tried around it, the more likely."""
-        weights = [self._of(each.policy).room(each.genes) for each in good]
-        return random.choices(good, weights)[0].policy
+    def parent(self, policies: Sequence[str], random: Random) -> str:
+        """The policy of one of the good of these; the less was tried around it, the more likely."""
+        weights = [self._of(policy).room for policy in policies]
+        return random.choices(policies, weights)[0]
 
     def child(self, policy: str, unseen: Unseen, random: Random, *, blindly: bool) -> Configuration:
         """The most promising of some children that are left; it is taken.
@@ -133,7 +135,7 @@ class _View:
                 children[child] = None
         if not children:
             return unseen.drawn(policy, random)
-        return unseen.take((policy, known.best(list(children), good)))
+        return unseen.take((policy, known.best(list(children), blindly=not good)))
 
 
 class _Known:
@@ -152,6 +154,8 @@ class _Known:
         chosen = set(good)
         self._others = self._points([genes for genes in last if genes not in chosen])
         values = np.array([each.values for each in last.values()])[-_PAIRED:]
+        self._good = self._points(good)
+        self._crowd = 1 + self._kernels(self._good, self._tried, self._near).sum(axis=1)
         self._inert = inertness(self._tried[-_PAIRED:], values)
 
     def _points(self, genes: Sequence[Genes]) -> Floats:
@@ -161,12 +165,14 @@ class _Known:
     def add(self, genes: Genes) -> None:
         """It is pending: not good, until it is known."""
         point = self._points([genes])
+        self._crowd = self._crowd + self._kernels(self._good, point, self._near)[:, 0]
         self._tried = np.concatenate((self._tried, point))[-2 * _WINDOW :]
         self._others = np.concatenate((self._others, point))[-2 * _WINDOW :]
 
-    def room(self, genes: Genes) -> float:
-        """1 where nothing was tried but this, less the more there is around it."""
-        return float(1 / (1 + self._kernels(self._points([genes]), self._tried, self._near).sum()))
+    @property
+    def room(self) -> float:
+        """How many are good, each counted the less, the more was tried around it."""
+        return float((1 / self._crowd).sum())
 
     def near(self, genes: Genes, random: Random) -> list[int]:
         """A draw from the kernel that stands on these."""
@@ -179,11 +185,13 @@ class _Known:
                 moved[place] = random.randrange(axis.length)
         return moved
 
-    def best(self, children: list[Genes], good: Sequence[Genes]) -> Genes:
+    def best(self, children: list[Genes], *, blindly: bool) -> Genes:
         """Where the good are dense, the others are not, and a result would be new."""
         points = self._points(children)
         flat = _PRIOR * min(1.0, float(np.prod(math.sqrt(2 * math.pi) * self._width)))
-        odds = self._density(points, self._points(good), flat) / self._density(points, self._others, flat)
+        odds = 1 / self._density(points, self._others, flat)
+        if not blindly:
+            odds *= self._density(points, self._good, flat)
         return children[int((odds * (1 - echo(points, self._tried, self._inert))).argmax())]
 
     def _density(self, points: Floats, known: Floats, flat: float) -> Floats:
@@ -194,5 +202,6 @@ class _Known:
     def _kernels(self, points: Floats, known: Floats, width: Floats) -> Floats:
         steps = np.abs(points[:, None] - known[None])
         steps = np.where(self._apart, np.where(steps > 0, 0.5, 0.0), steps)
-        kernels: Floats = np.exp(-0.5 * ((steps / width) ** 2).sum(axis=2))
+        steps /= width
+        kernels: Floats = np.exp(-0.5 * np.einsum("ijk,ijk->ij", steps, steps))
         return kernels

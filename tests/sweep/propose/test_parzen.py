@@ -30,10 +30,10 @@ def test_of_nothing_known_any_parameter_may_be_inert() -> None:
 
 
 def test_a_candidate_repeats_what_differs_in_inert_parameters_alone() -> None:
-    inert = np.array([0.0, 0.9])
+    inert = np.array([0.1, 0.9])
     tried = np.array([[0.0, 0.0], [1.0, 0.5]])
     repeats = echo(np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.5]]), tried, inert)
-    assert repeats == pytest.approx([0.9, 0.0, 1.0])
+    assert repeats == pytest.approx([0.9, 0.1, 1.0])
     assert echo(tried, np.zeros((0, 2)), inert).tolist() == [0.0, 0.0]
 
 
