@@ -44,6 +44,8 @@ class Parzen(Learning):
     observed, as points.
     """
 
+    points = 1
+
     def __init__(self, space: Space, nr_objectives: int, seed: int, reference: float) -> None:
         super().__init__(space, nr_objectives, seed, reference)
         self._pool = Pool(_POOL, nr_objectives)
