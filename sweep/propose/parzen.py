@@ -44,7 +44,7 @@ class Parzen(Learning):
     observed, as points.
     """
 
-    points = 1
+    per_parameter, at_most = 1, 2
 
     def __init__(self, space: Space, nr_objectives: int, seed: int, reference: float) -> None:
         super().__init__(space, nr_objectives, seed, reference)

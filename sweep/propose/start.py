@@ -22,10 +22,11 @@ from sweep.trial import Configuration
 class Start:
     """Those that were not tried yet."""
 
-    def __init__(self, genome: Genome, seed: int, points: int) -> None:
-        """In turn over the policies. points: for each of a policy's free parameters."""
+    def __init__(self, genome: Genome, seed: int, per_parameter: int, at_most: int) -> None:
+        """In turn over the policies. per_parameter, at_most: how many points a policy gets."""
         cubes = [
-            list(_hypercube(genome, policy, Random(f"{seed}/{policy}"), points)) for policy in genome.axes
+            list(_hypercube(genome, policy, Random(f"{seed}/{policy}"), per_parameter, at_most))
+            for policy in genome.axes
         ]
         turns = chain.from_iterable(zip_longest(*cubes))
         self._points = list(dict.fromkeys(point for point in turns if point is not None))
@@ -37,9 +38,11 @@ class Start:
         return [unseen.take(point) for point in islice(chosen, wanted)]
 
 
-def _hypercube(genome: Genome, policy: str, random: Random, per_parameter: int) -> Iterator[Point]:
+def _hypercube(
+    genome: Genome, policy: str, random: Random, per_parameter: int, at_most: int
+) -> Iterator[Point]:
     axes = genome.axes[policy]
-    points = max(per_parameter * sum(axis.length > 1 for axis in axes), 1)
+    points = min(max(per_parameter * sum(axis.length > 1 for axis in axes), 1), at_most)
     columns = [[stretch / max(points - 1, 1) for stretch in range(points)] for _ in axes]
     for column in columns:
         random.shuffle(column)
