@@ -109,6 +109,9 @@ static void tick(struct policy_run *run, struct cpu *c, u64 time)
 /* Where interrupts and bottom halves are on, and the tick is due or ksoftirqd wants to go on. */
 noinline void cpu_interrupt(struct policy_run *run, struct cpu *c, u64 now)
 {
+	const bool keeps_stamp = here->keeps_stamp;
+
+	here->keeps_stamp = false; /* time passes */
 	if (now >= c->next_tick) {
 		const s64 jiffy = jiffies_at(run, c->context, now);
 
@@ -123,6 +126,7 @@ noinline void cpu_interrupt(struct policy_run *run, struct cpu *c, u64 now)
 		c->softirq_pending = false;
 		softirq_burst(run, c);
 	}
+	here->keeps_stamp = keeps_stamp;
 }
 
 /* A CPU in user mode has its tick, an idle one only for callbacks of its own (rcu_needs_cpu()). */
