@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+/*
+ * platform.c - policies/policy.h as the kernel provides it.
+ *
+ * RCU calls a callback with its head alone. The run is one per module; the policy's function stands
+ * where struct rcu_head has its own, and is replaced by one of a few trampolines that stand for it.
+ * How many objects ride on a callback is kept in the object whose head it is, or beside it.
+ */
+#include <linux/cpumask.h>
+#include <linux/interrupt.h>
+#include <linux/jiffies.h>
+#include <linux/rcupdate_wait.h>
+#include "lab.h"
+
+#define MAX_FUNCS 8
+#define MIN_MEMORY 64 /* so that is_object() may look behind any head */
+
+typedef void (*policy_func)(struct policy_run *run, struct plat_rcu_head *head);
+
+/* The platform's part of struct plat_work. */
+struct lab_work {
+	struct delayed_work dwork;
+	struct policy_run *run;
+};
+
+struct rider { /* in policy_run.riders */
+	struct hlist_node node;
+	const void *head;
+	u32 n;
+};
+
+static struct policy_run *the_run;
+static policy_func funcs[MAX_FUNCS];
+
+static_assert(sizeof(struct plat_rcu_head) == sizeof(struct rcu_head));
+static_assert(sizeof(spinlock_t) <= sizeof(struct plat_lock));
+static_assert(sizeof(struct lab_work) <= sizeof_field(struct plat_work, opaque));
+
+u32 plat_cpu(struct policy_run *run)
+{
+	return raw_smp_processor_id();
+}
+
+u32 plat_nr_cpus(struct policy_run *run)
+{
+	return nr_cpu_ids;
+}
+
+u64 plat_now_ns(struct policy_run *run)
+{
+	return ktime_get_ns();
+}
+
+u64 plat_jiffy_ns(struct policy_run *run)
+{
+	return TICK_NSEC;
+}
+
+void *plat_state(struct policy_run *run)
+{
+	return run->state;
+}
+
+void *plat_cpu_state(struct policy_run *run, u32 cpu)
+{
+	return run->cpu_states + cpu * run->cpu_stride;
+}
+
+s64 plat_param(struct policy_run *run, u32 index)
+{
+	return run->params[index];
+}
+
+void plat_charge(struct policy_run *run, enum plat_cost cost, u32 count)
+{
+}
+
+/* ---- locks ---- */
+
+static spinlock_t *spinlock_of(struct plat_lock *lock)
+{
+	return (spinlock_t *)lock->opaque;
+}
+
+void plat_lock_init(struct policy_run *run, struct plat_lock *lock)
+{
+	spin_lock_init(spinlock_of(lock));
+}
+
+void plat_lock(struct policy_run *run, struct plat_lock *lock) __acquires(lock)
+{
+	if (!spin_trylock_bh(spinlock_of(lock))) {
+		atomic64_inc(&run->lock_waits);
+		spin_lock_bh(spinlock_of(lock));
+	}
+	__acquire(lock);
+}
+
+void plat_unlock(struct policy_run *run, struct plat_lock *lock) __releases(lock)
+{
+	spin_unlock_bh(spinlock_of(lock));
+	__release(lock);
+}
+
+/* ---- RCU ---- */
+
+/* A head in a dead object: behind it lies the canary, which holds its own address. */
+static struct lab_object *is_object(struct policy_run *run, const struct plat_rcu_head *head)
+{
+	struct lab_object *o = (struct lab_object *)head;
+	const void *states_end = run->cpu_states + nr_cpu_ids * run->cpu_stride;
+
+	if ((void *)head >= run->cpu_states && (void *)head < states_end)
+		return NULL;
+	return o->canary == lab_canary(o, o->id) ? o : NULL;
+}
+
+static void set_riders(struct policy_run *run, struct plat_rcu_head *head, u32 n)
+{
+	struct lab_object *o = is_object(run, head);
+	struct rider *rider;
+
+	if (o) {
+		o->riders = n;
+		return;
+	}
+	if (!n)
+		return;
+	rider = kmalloc(sizeof(*rider), GFP_ATOMIC);
+	if (!rider) {
+		lab_fail_environment(run, "no memory to note a callback with %u objects", n);
+		return;
+	}
+	rider->head = head;
+	rider->n = n;
+	spin_lock_bh(&run->riders_lock);
+	hash_add(run->riders, &rider->node, (unsigned long)head);
+	spin_unlock_bh(&run->riders_lock);
+}
+
+static u32 take_riders(struct policy_run *run, struct plat_rcu_head *head)
+{
+	struct lab_object *o = is_object(run, head);
+	struct rider *rider;
+	u32 n = 0;
+
+	if (o)
+		return o->riders;
+	spin_lock_bh(&run->riders_lock);
+	hash_for_each_possible(run->riders, rider, node, (unsigned long)head)
+	{
+		if (rider->head != head)
+			continue;
+		n = rider->n;
+		hash_del(&rider->node);
+		kfree(rider);
+		break;
+	}
+	spin_unlock_bh(&run->riders_lock);
+	return n;
+}
+
+static void invoke(struct plat_rcu_head *head, policy_func func)
+{
+	struct policy_run *run = the_run;
+	struct lab_cpu *c = this_cpu_ptr(run->cpus); /* callbacks run with bottom halves off */
+	bool softirq = in_serving_softirq();
+	u64 start = lab_now(run);
+
+	record_change(run, ENTRY_READY, READ_ONCE(run->last_gp_end), (s32)take_riders(run, head));
+	func(run, head);
+	if (!READ_ONCE(run->measuring))
+		return;
+	c->callbacks++;
+	if (softirq)
+		c->softirq_callbacks++;
+	else
+		c->max_stall = max(c->max_stall, lab_now(run) - start);
+}
+
+#define TRAMPOLINE(i)                                           \
+	static void trampoline_##i(struct rcu_head *head)       \
+	{                                                       \
+		invoke((struct plat_rcu_head *)head, funcs[i]); \
+	}
+TRAMPOLINE(0)
+TRAMPOLINE(1)
+TRAMPOLINE(2)
+TRAMPOLINE(3)
+TRAMPOLINE(4)
+TRAMPOLINE(5)
+TRAMPOLINE(6)
+TRAMPOLINE(7)
+
+static const rcu_callback_t trampolines[MAX_FUNCS] = {
+	trampoline_0, trampoline_1, trampoline_2, trampoline_3,
+	trampoline_4, trampoline_5, trampoline_6, trampoline_7
+};
+
+/* The trampoline that stands for a function; the first use of a function takes one. */
+static rcu_callback_t trampoline_of(struct policy_run *run, policy_func func)
+{
+	u32 i;
+
+	for (i = 0; i < MAX_FUNCS; i++) {
+		policy_func there = READ_ONCE(funcs[i]);
+
+		if (!there)
+			there = cmpxchg(&funcs[i], NULL, func) ?: func;
+		if (there == func)
+			return trampolines[i];
+	}
+	return NULL;
+}
+
+static void post(struct policy_run *run, struct plat_rcu_head *head, policy_func func, u32 n, bool hurry)
+{
+	rcu_callback_t trampoline = trampoline_of(run, func);
+
+	if (!trampoline) {
+		lab_fail(run, "policy '%s' has more than %d kinds of callback", run->policy->name, MAX_FUNCS);
+		return; /* its objects are taken back when the trial ends */
+	}
+	set_riders(run, head, n);
+	record_change(run, ENTRY_POSTED, lab_now(run), (s32)n);
+	if (hurry)
+		call_rcu_hurry((struct rcu_head *)head, trampoline);
+	else
+		call_rcu((struct rcu_head *)head, trampoline);
+}
+
+void plat_call_rcu(struct policy_run *run, struct plat_rcu_head *head, policy_func func, u32 nr_objects)
+{
+	post(run, head, func, nr_objects, false);
+}
+
+void plat_call_rcu_hurry(struct policy_run *run, struct plat_rcu_head *head, policy_func func, u32 nr_objects)
+{
+	post(run, head, func, nr_objects, true);
+}
+
+u64 plat_gp_snapshot(struct policy_run *run)
+{
+	return get_state_synchronize_rcu();
+}
+
+u64 plat_gp_start(struct policy_run *run, u32 nr_objects)
+{
+	unsigned long cookie = start_poll_synchronize_rcu();
+	unsigned long flags;
+
+	if (!nr_objects)
+		return cookie;
+	record_change(run, ENTRY_POSTED, lab_now(run), (s32)nr_objects);
+	raw_spin_lock_irqsave(&run->starts_lock, flags);
+	if (run->nr_starts < LAB_MAX_STARTS)
+		run->starts[run->nr_starts++] = (struct lab_start){ cookie, nr_objects };
+	else
+		lab_fail(run, "more than %d grace periods are waited for at once", LAB_MAX_STARTS);
+	raw_spin_unlock_irqrestore(&run->starts_lock, flags);
+	return cookie;
+}
+
+bool plat_gp_done(struct policy_run *run, u64 cookie)
+{
+	return poll_state_synchronize_rcu(cookie);
+}
+
+void plat_gp_wait(struct policy_run *run, u64 cookie)
+{
+	if (poll_state_synchronize_rcu(cookie))
+		return;
+	atomic64_inc(&run->work_wakeups);
+	cond_synchronize_rcu(cookie);
+}
+
+/* ---- the allocator ---- */
+
+/* An object may be freed: it is one, it is dead, and it has not been freed before. */
+static bool may_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_state from)
+{
+	u32 id = o->id;
+
+	if (o->canary != lab_canary(o, id) || !run->unlink[id] || run->freed[id]) {
+		lab_fail(run, "policy '%s' frees an object that is not dead (freed twice?)",
+			 run->policy->name);
+		return false;
+	}
+	if (run->cookie && !poll_state_synchronize_rcu(run->cookie[id]))
+		atomic64_inc(&run->freed_early);
+	run->freed[id] = 2 * t + (from == DEAD_READY);
+	WRITE_ONCE(o->canary, 0); /* what a reader that is still here sees */
+	return true;
+}
+
+void plat_free(struct policy_run *run, struct dead_object *object, enum dead_state from)
+{
+	if (may_free(run, (struct lab_object *)object, lab_now(run), from))
+		kmem_cache_free(run->cache, object);
+}
+
+void plat_free_bulk(struct policy_run *run, struct dead_object **objects, u32 nr, enum dead_state from)
+{
+	u64 t = lab_now(run);
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (!may_free(run, (struct lab_object *)objects[i], t, from))
+			return;
+	kmem_cache_free_bulk(run->cache, nr, (void **)objects);
+}
+
+void *plat_alloc(struct policy_run *run, size_t bytes)
+{
+	void *memory = NULL;
+
+	if (bytes <= PAGE_SIZE)
+		memory = kmalloc(max_t(size_t, bytes, MIN_MEMORY), GFP_NOWAIT | __GFP_NOWARN);
+	if (!memory)
+		return NULL;
+	atomic64_add(bytes, &run->memory_bytes);
+	record_change(run, ENTRY_MEMORY, lab_now(run), (s32)bytes);
+	return memory;
+}
+
+void plat_release(struct policy_run *run, void *memory, size_t bytes)
+{
+	record_change(run, ENTRY_MEMORY, lab_now(run), -(s32)bytes);
+	atomic64_sub(bytes, &run->memory_bytes);
+	kfree(memory);
+}
+
+/* ---- delayed work ---- */
+
+static struct lab_work *work_of(struct plat_work *work)
+{
+	return (struct lab_work *)work->opaque;
+}
+
+static void work_func(struct work_struct *w)
+{
+	struct lab_work *lab = container_of(to_delayed_work(w), struct lab_work, dwork);
+	struct plat_work *work = container_of((void *)lab, struct plat_work, opaque);
+	struct policy_run *run = lab->run;
+	u64 start = ktime_get_ns();
+
+	work->func(run, work); /* what holds the work may be gone now */
+	atomic64_add(ktime_get_ns() - start, &run->work_ns);
+}
+
+void plat_work_init(struct policy_run *run, struct plat_work *work,
+		    void (*func)(struct policy_run *, struct plat_work *))
+{
+	work->func = func;
+	work_of(work)->run = run;
+	INIT_DELAYED_WORK(&work_of(work)->dwork, work_func);
+}
+
+bool plat_work_queue(struct policy_run *run, struct plat_work *work, u64 delay_ns)
+{
+	return queue_delayed_work(run->wq, &work_of(work)->dwork, DIV_ROUND_UP_ULL(delay_ns, TICK_NSEC));
+}
+
+void plat_work_cancel(struct policy_run *run, struct plat_work *work)
+{
+	cancel_delayed_work_sync(&work_of(work)->dwork);
+}
+
+/* ---- the shrinker ---- */
+
+static unsigned long count_objects(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct policy_run *run = lab_shrinker_run(shrinker);
+
+	return run->shrinker->count(run);
+}
+
+static unsigned long scan_objects(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct policy_run *run = lab_shrinker_run(shrinker);
+	u64 start = ktime_get_ns();
+	u64 done = run->shrinker->scan(run, sc->nr_to_scan);
+
+	atomic64_add(ktime_get_ns() - start, &run->work_ns);
+	atomic64_inc(&run->shrinker_calls);
+	if (done == PLAT_SHRINK_STOP)
+		return SHRINK_STOP;
+	atomic64_add(done, &run->shrinker_scanned);
+	return done;
+}
+
+void plat_shrinker_register(struct policy_run *run, const struct plat_shrinker *shrinker)
+{
+	run->shrinker = shrinker;
+	run->lab_shrinker.run = run;
+	if (lab_shrinker_register(&run->lab_shrinker, count_objects, scan_objects, (int)shrinker->seeks,
+				  shrinker->batch)) {
+		run->shrinker = NULL;
+		lab_fail_environment(run, "no memory for a shrinker");
+	}
+}
+
+/* ---- the run ---- */
+
+int platform_start(struct policy_run *run)
+{
+	memset(funcs, 0, sizeof(funcs));
+	the_run = run;
+	run->wq = alloc_workqueue("rcu_sweep", WQ_MEM_RECLAIM, 0);
+	run->state = kvzalloc(run->policy->state_size + 1, GFP_KERNEL);
+	run->cpu_stride = ALIGN(run->policy->cpu_size + 1, SMP_CACHE_BYTES);
+	run->cpu_states = kvcalloc(nr_cpu_ids, run->cpu_stride, GFP_KERNEL);
+	if (!run->wq || !run->state || !run->cpu_states)
+		return -ENOMEM;
+	run->policy_started = true;
+	if (run->policy->start)
+		run->policy->start(run);
+	return 0;
+}
+
+/* Every mm has been stopped. When this returns, nothing of the policy runs or will run. */
+void platform_stop(struct policy_run *run)
+{
+	struct hlist_node *next;
+	struct rider *rider;
+	int round, bucket;
+
+	if (run->shrinker)
+		lab_shrinker_unregister(&run->lab_shrinker);
+	if (run->policy_started && run->policy->stop)
+		run->policy->stop(run);
+	for (round = 0; round < 3; round++) { /* a callback may post again, or queue work that does */
+		rcu_barrier();
+		if (run->wq)
+			flush_workqueue(run->wq);
+	}
+	if (run->wq)
+		destroy_workqueue(run->wq);
+	hash_for_each_safe(run->riders, bucket, next, rider, node)
+	{
+		hash_del(&rider->node);
+		kfree(rider);
+	}
+	kvfree(run->cpu_states);
+	kvfree(run->state);
+	the_run = NULL;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+/*
+ * pressure.c - memory pressure that is real: pages are taken until as few are free as the workload's
+ * course says, so that kswapd wakes and calls the policy's shrinker as it calls every other.
+ */
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/nodemask.h>
+#include <linux/sched.h>
+#include "lab.h"
+
+#define PERIOD_NS (2 * NSEC_PER_MSEC)
+
+static u64 high_watermark(void)
+{
+	u64 pages = 0;
+	int node, i;
+
+	for_each_online_node(node) for (i = 0; i < MAX_NR_ZONES; i++)
+	{
+		struct zone *zone = &NODE_DATA(node)->node_zones[i];
+
+		pages += populated_zone(zone) ? high_wmark_pages(zone) : 0;
+	}
+	return pages;
+}
+
+/* Free pages in 1/1000 of the high watermark at t: linear between the points, constant outside. */
+static s64 permille_at(const struct policy_run *run, s64 t)
+{
+	const s64 *at = run->rows.pressure_t_ns, *level = run->rows.pressure_permille;
+	const s32 nr = run->req->nr_pressure;
+	s32 i;
+
+	for (i = 0; i < nr && at[i] < t; i++)
+		;
+	if (i == 0 || i == nr)
+		return level[i ? nr - 1 : 0];
+	return level[i - 1] + div64_s64((level[i] - level[i - 1]) * ((t - at[i - 1]) >> 10),
+					((at[i] - at[i - 1]) >> 10) + 1);
+}
+
+static void give_back(struct list_head *held, u64 nr)
+{
+	while (nr-- && !list_empty(held)) {
+		struct page *page = list_first_entry(held, struct page, lru);
+
+		list_del(&page->lru);
+		__free_page(page);
+	}
+}
+
+/* Never the OOM killer's business: what cannot be had is left. */
+static void take(struct policy_run *run, struct list_head *held, u64 nr)
+{
+	while (nr-- && !READ_ONCE(run->stopping)) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+
+		if (!page)
+			return;
+		list_add(&page->lru, held);
+		cond_resched();
+	}
+}
+
+static int pressure(void *data)
+{
+	struct policy_run *run = data;
+	const u64 high = high_watermark();
+	LIST_HEAD(held);
+	u64 t;
+
+	wait_for_completion(&run->go);
+	for (t = 0; lab_wait_until(run, t); t = lab_now(run) + PERIOD_NS) {
+		u64 want = div64_u64(high * (u64)permille_at(run, (s64)t), 1000);
+		u64 have = global_zone_page_state(NR_FREE_PAGES);
+
+		if (have > want)
+			take(run, &held, have - want);
+		else
+			give_back(&held, want - have);
+	}
+	give_back(&held, U64_MAX);
+	return lab_thread_ends();
+}
+
+int pressure_start(struct policy_run *run)
+{
+	return run->req->nr_pressure ? lab_thread(run, pressure, run, -1, "lab-pressure") : 0;
+}
