@@ -137,19 +137,20 @@ static int open_port(void)
 
 /* ---- a trial ---- */
 
+/* The device is closed before the answer is given: who has it may unload the module. */
 static void answer(int device)
 {
-	char text[4096];
+	static char text[65536];
+	size_t length = 0;
+	ssize_t got;
 
-	for (;;) {
-		ssize_t got = read(device, text, sizeof(text));
-
-		if (got < 0)
-			die("read the answer");
-		if (!got)
-			_exit(0);
-		write_exactly(port, text, (size_t)got, "write the answer");
-	}
+	while ((got = read(device, text + length, sizeof(text) - length)) > 0)
+		length += (size_t)got;
+	if (got < 0)
+		die("read the answer");
+	close(device);
+	write_exactly(port, text, length, "write the answer");
+	_exit(0);
 }
 
 /* The request goes straight from the port to the device; an error of the device shows in its answer. */
