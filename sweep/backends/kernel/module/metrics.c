@@ -326,6 +326,7 @@ static void report_pinned(struct policy_run *run, struct seq_buf *out, u64 *word
 
 struct totals {
 	u64 unlinked, freed, freed_after, leaked, born;
+	u64 age_sum; /* up to the end of the measured span, for Little's law */
 };
 
 static struct totals count_objects(const struct policy_run *run)
@@ -338,6 +339,8 @@ static struct totals count_objects(const struct policy_run *run)
 		totals.freed += run->freed[i] && run->freed[i] / 2 <= run->end;
 		totals.freed_after += run->freed[i] && run->freed[i] / 2 > run->end;
 		totals.leaked += run->unlink[i] && !run->freed[i];
+		if (run->unlink[i] && run->unlink[i] < run->end)
+			totals.age_sum += min(run->freed[i] ? run->freed[i] / 2 : U64_MAX, run->end) - run->unlink[i];
 	}
 	return totals;
 }
@@ -369,6 +372,7 @@ static void report_details(struct policy_run *run, struct seq_buf *out, const st
 	print_count(out, "objects_retained_at_end", totals->unlinked - totals->freed);
 	print_count(out, "objects_freed_in_drain", totals->freed_after);
 	print_count(out, "objects_leaked", totals->leaked);
+	print_count(out, "dead_age_sum_ns", totals->age_sum);
 	if (run->cookie)
 		print_count(out, "objects_freed_early", (u64)atomic64_read(&run->freed_early));
 	print_count(out, "cpu_freeing_ns", (u64)atomic64_read(&run->freeing_ns));

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from tests.sweep.backends.simulator.scenes import MS, NO_READERS, Row, birth, exit_mm, munmap
 from tests.sweep.backends.simulator.scenes import replay as replay_of
-from workloads import Replay
+from workloads import PressureCourse, Replay
 
 OBJECT_BYTES: Final = 192
 ROUNDS: Final = 6
@@ -33,3 +33,22 @@ def exits_and_munmaps(kind: Literal["mm_ref", "rcu_only"] = "mm_ref") -> Replay:
 
 
 OBJECTS: Final = ROUNDS * (EXIT_OBJECTS + 3 * MUNMAPS)
+
+
+def exit_after_exit(exits: int = 40, objects: int = 400) -> Replay:
+    """What shows a policy that frees under a reader's eyes: many exits, and readers that hold no reference on
+    the address space."""
+    rows = [row for i in range(exits) for row in _life(i, objects)]
+    return replay_of(rows, readers=replace(NO_READERS, kind="rcu_only"), duration_ns=exits * 10 * MS)
+
+
+def _life(number: int, objects: int) -> list[Row]:
+    start, cpu = number * 10 * MS, number % 2
+    return [birth(start, cpu, number, objects), exit_mm(start + 8 * MS, cpu, number, objects)]
+
+
+def under_pressure() -> Replay:
+    """Objects pile up, then free memory sinks below the watermarks and kswapd goes to work."""
+    rows = [birth(0, 0, 0, 3000), munmap(100 * MS, 0, 0, 2000), exit_mm(900 * MS, 0, 0, 1000)]
+    course = PressureCourse(((0, 20_000), (200 * MS, 20_000), (300 * MS, 500), (800 * MS, 500)))
+    return replay_of(rows, pressure=course, duration_ns=900 * MS)
