@@ -47,7 +47,7 @@ class BootSettings:
     ) -> list[str]:
         """QEMU's, without the program. port_fd: an inherited socket, the other end of the guest's port."""
         accel = {"kvm": ["kvm"], "tcg": ["tcg,thread=" + ("multi" if self.icount is None else "single")]}
-        cpu = "host" if accelerator == "kvm" else "qemu64,+invtsc"
+        cpu = "host" if accelerator == "kvm" else "qemu64"
         arguments = ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
         arguments += ["-accel", *accel[accelerator], "-cpu", cpu]
         arguments += ["-smp", str(self.nr_cpus), "-m", f"{self.memory_bytes // MIB}M"]

@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from sweep.backends.kernel.boot import Accelerator, BootSettings
+from sweep.backends.kernel.console import extract
 from sweep.backends.kernel.image import KernelImage, find_program
 
 BOOT_TIMEOUT_S: Final = {"kvm": 20.0, "tcg": 90.0}
 _END_TIMEOUT_S: Final = 10.0
-_CONSOLE_LINES: Final = 25
 
 
 class GuestError(RuntimeError):
@@ -156,17 +156,22 @@ class Guest:
                 if self._process.poll() is not None:
                     raise self._error("the guest has ended")
                 continue
-            data = self._port.recv(1 << 16)
-            if not data:
-                raise self._error("the guest has ended")
-            self._received += data
+            self._received += self._receive()
         line, _, self._received = self._received.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _receive(self) -> bytes:
+        try:
+            data = self._port.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            raise self._error("the guest has ended")
+        return data
 
     def _error(self, what: str) -> GuestError:
         if not self._errors.closed:
             self._errors.flush()
         said = (Path(self._directory.name) / "errors").read_text(errors="replace").strip()
-        last = "\n".join(self.console().splitlines()[-_CONSOLE_LINES:])
-        return GuestError("\n".join(part for part in (what, said, last) if part))
+        return GuestError("\n".join(part for part in (what, said, extract(self.console())) if part))

@@ -32,7 +32,9 @@ def find_image() -> KernelImage:
     """The newest kernel below $SWEEP_KERNEL_ROOT (default /) that has an image in boot/ and headers in
     lib/modules/RELEASE/build or usr/src/linux-headers-RELEASE. Raises LabError if there is none."""
     root = Path(os.environ.get(_ROOT, "/"))
-    images = [image for path in (root / "boot").glob("vmlinuz-*") if (image := _image(root, path)) is not None]
+    images = [
+        image for path in (root / "boot").glob("vmlinuz-*") if (image := _image(root, path)) is not None
+    ]
     if not images:
         raise LabError(f"no kernel with its headers below {root}: {APT} (or set {_ROOT})")
     return max(images, key=lambda image: [int(n) for n in re.findall(r"\d+", image.release)])

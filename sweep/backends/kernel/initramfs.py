@@ -74,9 +74,21 @@ def _compiled_init(cache: Path) -> Path:
         return path
     cache.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
-    command = [find_program("gcc"), "-static", "-O2", "-Wall", "-Wextra", "-Werror", str(_INIT), "-o", str(temporary)]
+    command = [
+        find_program("gcc"),
+        "-static",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        str(_INIT),
+        "-o",
+        str(temporary),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise LabError(f"the guest's init does not build (a static libc is needed: libc6-dev):\n{result.stderr}")
+        raise LabError(
+            f"the guest's init does not build (a static libc is needed: libc6-dev):\n{result.stderr}"
+        )
     temporary.rename(path)
     return path

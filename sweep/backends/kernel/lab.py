@@ -7,7 +7,6 @@ trial that it runs, with the console's last lines as the reason; the next trial 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,25 +16,17 @@ from typing import Final, Self
 from sweep.backends.evaluator import EvaluationError
 from sweep.backends.kernel.boot import Accelerator, BootSettings
 from sweep.backends.kernel.build import build
+from sweep.backends.kernel.console import ran_out_of_memory, troubles
 from sweep.backends.kernel.guest_machine import Guest, GuestError
 from sweep.backends.kernel.image import KernelImage, find_image
 from sweep.backends.kernel.initramfs import initramfs
 from sweep.backends.kernel.request import LabAnswer, LabTrial, decode, encode
 from sweep.trial import Cause
 
-_TROUBLE: Final = re.compile(
-    r"WARNING:|BUG:|BUG |Oops|general protection|Kernel panic|rcu: INFO|stall|Objects remaining|leak|Call Trace|"
-    r"inconsistent lock|Out of memory"
-)
 _TIME_FACTOR: Final = {"kvm": 2.0, "tcg": 40.0}
 """Real seconds that a second of the guest may take. Emulated guests share their CPUs with others."""
 
 _GRACE_S: Final = 60.0
-
-
-def troubles(console: str) -> list[str]:
-    """Lines in which a kernel says that something is wrong."""
-    return [line for line in console.splitlines() if _TROUBLE.search(line)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +149,4 @@ class Lab:
 
 
 def _cause(text: str) -> Cause:
-    return Cause.OUT_OF_MEMORY if "Out of memory" in text else Cause.WORKER_CRASHED
+    return Cause.OUT_OF_MEMORY if ran_out_of_memory(text) else Cause.WORKER_CRASHED

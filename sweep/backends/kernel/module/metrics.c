@@ -340,7 +340,8 @@ static struct totals count_objects(const struct policy_run *run)
 		totals.freed_after += run->freed[i] && run->freed[i] / 2 > run->end;
 		totals.leaked += run->unlink[i] && !run->freed[i];
 		if (run->unlink[i] && run->unlink[i] < run->end)
-			totals.age_sum += min(run->freed[i] ? run->freed[i] / 2 : U64_MAX, run->end) - run->unlink[i];
+			totals.age_sum +=
+				min(run->freed[i] ? run->freed[i] / 2 : U64_MAX, run->end) - run->unlink[i];
 	}
 	return totals;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 /*
  * pressure.c - memory pressure that is real: pages are taken until as few are free as the workload's
- * course says, so that kswapd wakes and calls the policy's shrinker as it calls every other.
+ * course says, so that kswapd wakes and calls the policy's shrinker as it calls every other. Not below
+ * the middle between the low and the minimal watermark: kswapd runs there, and others still get pages; in
+ * a guest without anything to reclaim, less is the OOM killer's business.
  */
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -11,18 +13,36 @@
 
 #define PERIOD_NS (2 * NSEC_PER_MSEC)
 
-static u64 high_watermark(void)
+struct level {
+	u64 free, high, floor; /* pages */
+};
+
+/* Of the zones that GFP_KERNEL draws from until it is in trouble: ZONE_DMA is reserved for others. */
+static bool counts(struct zone *zone)
 {
-	u64 pages = 0;
+#ifdef CONFIG_ZONE_DMA
+	if (zone_idx(zone) == ZONE_DMA)
+		return false;
+#endif
+	return populated_zone(zone);
+}
+
+static struct level level_now(void)
+{
+	struct level level = { 0 };
 	int node, i;
 
 	for_each_online_node(node) for (i = 0; i < MAX_NR_ZONES; i++)
 	{
 		struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
-		pages += populated_zone(zone) ? high_wmark_pages(zone) : 0;
+		if (!counts(zone))
+			continue;
+		level.free += zone_page_state(zone, NR_FREE_PAGES);
+		level.high += high_wmark_pages(zone);
+		level.floor += (min_wmark_pages(zone) + low_wmark_pages(zone)) / 2;
 	}
-	return pages;
+	return level;
 }
 
 /* Free pages in 1/1000 of the high watermark at t: linear between the points, constant outside. */
@@ -50,7 +70,7 @@ static void give_back(struct list_head *held, u64 nr)
 	}
 }
 
-/* Never the OOM killer's business: what cannot be had is left. */
+/* What cannot be had is left. */
 static void take(struct policy_run *run, struct list_head *held, u64 nr)
 {
 	while (nr-- && !READ_ONCE(run->stopping)) {
@@ -66,19 +86,18 @@ static void take(struct policy_run *run, struct list_head *held, u64 nr)
 static int pressure(void *data)
 {
 	struct policy_run *run = data;
-	const u64 high = high_watermark();
 	LIST_HEAD(held);
 	u64 t;
 
 	wait_for_completion(&run->go);
 	for (t = 0; lab_wait_until(run, t); t = lab_now(run) + PERIOD_NS) {
-		u64 want = div64_u64(high * (u64)permille_at(run, (s64)t), 1000);
-		u64 have = global_zone_page_state(NR_FREE_PAGES);
+		struct level level = level_now();
+		u64 want = max(div64_u64(level.high * (u64)permille_at(run, (s64)t), 1000), level.floor);
 
-		if (have > want)
-			take(run, &held, have - want);
+		if (level.free > want)
+			take(run, &held, level.free - want);
 		else
-			give_back(&held, want - have);
+			give_back(&held, want - level.free);
 	}
 	give_back(&held, U64_MAX);
 	return lab_thread_ends();

@@ -17,7 +17,8 @@ import pytest
 import policies
 from sweep.backends.evaluator import EvaluationError
 from sweep.backends.kernel.boot import MIB, BootSettings
-from sweep.backends.kernel.lab import BootedTrial, Lab, LabResult, troubles
+from sweep.backends.kernel.console import troubles
+from sweep.backends.kernel.lab import BootedTrial, Lab, LabResult
 from sweep.backends.kernel.request import LabTrial, encode
 from sweep.trial import Cause
 from tests.sweep.backends.kernel.scenes import (
@@ -67,28 +68,35 @@ def check_conservation(result: LabResult) -> None:
     assert m.violations == 0
 
 
-@pytest.mark.parametrize(("boot", "name"), [(boot, name) for boot in BOOTS for name in NAMES])
+@pytest.fixture(scope="module", params=BOOTS)
+def boot(request: pytest.FixtureRequest) -> BootSettings:
+    """Of module scope, so that the tests of one boot run one after the other, in one guest."""
+    return BOOTS[request.param]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_policy_frees_each_object_once_and_under_no_readers_eyes(
-    lab: Lab, boot: str, name: str
+    lab: Lab, boot: BootSettings, name: str
 ) -> None:
     trial = LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES, seed=3)
-    result = measured(lab, BOOTS[boot], trial)
+    result = measured(lab, boot, trial)
     check_conservation(result)
     assert result.answer.details["sections_with_object"] > 0
     assert result.answer.unmeasured == ()
 
 
-@pytest.mark.parametrize("boot", BOOTS)
-def test_the_module_unloads_and_leaves_nothing_behind(lab: Lab, boot: str) -> None:
-    guest = lab.guest(BOOTS[boot])
-    lab.run(LabTrial(exits_and_munmaps(), "per_object", {}, OBJECT_BYTES), BOOTS[boot])
+def test_the_module_unloads_and_leaves_nothing_behind(lab: Lab, boot: BootSettings) -> None:
+    guest = lab.guest(boot)
+    lab.run(LabTrial(exits_and_munmaps(), "per_object", {}, OBJECT_BYTES), boot)
     assert guest.unload() == 0
     assert guest.load() == 0
     assert troubles(guest.console()) == []
-    lab.run(LabTrial(exits_and_munmaps(), "per_object", {}, OBJECT_BYTES), BOOTS[boot])
+    lab.run(LabTrial(exits_and_munmaps(), "per_object", {}, OBJECT_BYTES), boot)
 
 
-@pytest.mark.parametrize("name", ["adaptive", "direct_exit", "paged_batch", "per_object", "sheaf", "typesafe"])
+@pytest.mark.parametrize(
+    "name", ["adaptive", "direct_exit", "paged_batch", "per_object", "sheaf", "typesafe"]
+)
 def test_only_those_policies_free_early_that_say_so(lab: Lab, name: str) -> None:
     """The oracle of stress runs: a grace period that began after an object's unlinking has ended at its free."""
     trial = LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES, stress=True)
@@ -154,7 +162,10 @@ def test_a_trial_that_cannot_run_says_why_and_the_rest_go_on(lab: Lab) -> None:
 def test_a_guest_without_memory_ends_its_trial_only(lab: Lab) -> None:
     small = BootSettings(icount=1, memory_bytes=256 * MIB)
     big = LabTrial(exit_after_exit(1, 100_000), "whole_list", {}, 4096)
-    trials = [BootedTrial(big, small), BootedTrial(LabTrial(exits_and_munmaps(), "whole_list", {}, 192), small)]
+    trials = [
+        BootedTrial(big, small),
+        BootedTrial(LabTrial(exits_and_munmaps(), "whole_list", {}, 192), small),
+    ]
     failed, passed = (outcome for _, outcome in lab.run_all(trials))
     assert isinstance(failed, EvaluationError)
     assert failed.cause is Cause.OUT_OF_MEMORY
