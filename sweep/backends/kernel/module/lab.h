@@ -183,6 +183,7 @@ struct policy_run {
 	atomic64_t sections, sections_seen, sections_late, revalidations;
 	atomic64_t shrinker_calls, shrinker_scanned;
 	atomic64_t max_lag;
+	u64 min_free_permille; /* of the high watermark; under memory pressure */
 	u64 kthread_ns_before;
 	struct lab_counts counts; /* at the end of the measured span */
 

@@ -387,6 +387,8 @@ static void report_details(struct policy_run *run, struct seq_buf *out, const st
 	print_count(out, "revalidations", (u64)atomic64_read(&run->revalidations));
 	print_count(out, "shrinker_calls", (u64)atomic64_read(&run->shrinker_calls));
 	print_count(out, "shrinker_scanned", (u64)atomic64_read(&run->shrinker_scanned));
+	if (run->req->nr_pressure)
+		print_count(out, "min_free_permille", run->min_free_permille);
 	print_count(out, "slab_bytes", run->slab_bytes);
 	print_count(out, "max_lag_ns", (u64)atomic64_read(&run->max_lag));
 	seq_buf_printf(out, "\"calls\": %d}, \"unmeasured\": [%s]}\n", atomic_read(&run->nr_calls),

@@ -17,14 +17,13 @@ struct level {
 	u64 free, high, floor; /* pages */
 };
 
-/* Of the zones that GFP_KERNEL draws from until it is in trouble: ZONE_DMA is reserved for others. */
-static bool counts(struct zone *zone)
+static bool is_dma(const struct zone *zone)
 {
 #ifdef CONFIG_ZONE_DMA
-	if (zone_idx(zone) == ZONE_DMA)
-		return false;
+	return zone_idx(zone) == ZONE_DMA;
+#else
+	return false;
 #endif
-	return populated_zone(zone);
 }
 
 static struct level level_now(void)
@@ -36,7 +35,7 @@ static struct level level_now(void)
 	{
 		struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
-		if (!counts(zone))
+		if (is_dma(zone) || !populated_zone(zone))
 			continue;
 		level.free += zone_page_state(zone, NR_FREE_PAGES);
 		level.high += high_wmark_pages(zone);
@@ -71,15 +70,31 @@ static void give_back(struct list_head *held, u64 nr)
 }
 
 /* What cannot be had is left. */
-static void take(struct policy_run *run, struct list_head *held, u64 nr)
+static void take(struct policy_run *run, struct list_head *held, u64 nr, gfp_t flags)
 {
 	while (nr-- && !READ_ONCE(run->stopping)) {
-		struct page *page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+		struct page *page = alloc_page(flags | __GFP_NORETRY | __GFP_NOWARN);
 
 		if (!page)
 			return;
 		list_add(&page->lru, held);
 		cond_resched();
+	}
+}
+
+/* A node is balanced for kswapd as long as one of its zones is: the one that others leave alone, too. */
+static void take_dma(struct policy_run *run, struct list_head *held)
+{
+	int node, i;
+
+	for_each_online_node(node) for (i = 0; i < MAX_NR_ZONES; i++)
+	{
+		struct zone *zone = &NODE_DATA(node)->node_zones[i];
+		u64 free = zone_page_state(zone, NR_FREE_PAGES);
+		u64 low = zone->_watermark[WMARK_LOW];
+
+		if (is_dma(zone) && free > low)
+			take(run, held, free - low, GFP_KERNEL | __GFP_DMA);
 	}
 }
 
@@ -90,12 +105,15 @@ static int pressure(void *data)
 	u64 t;
 
 	wait_for_completion(&run->go);
+	take_dma(run, &held);
 	for (t = 0; lab_wait_until(run, t); t = lab_now(run) + PERIOD_NS) {
 		struct level level = level_now();
 		u64 want = max(div64_u64(level.high * (u64)permille_at(run, (s64)t), 1000), level.floor);
 
+		run->min_free_permille =
+			min_t(u64, run->min_free_permille, div64_u64(level.free * 1000, level.high));
 		if (level.free > want)
-			take(run, &held, level.free - want);
+			take(run, &held, level.free - want, GFP_KERNEL);
 		else
 			give_back(&held, want - level.free);
 	}

@@ -269,6 +269,7 @@ static void init_run(struct policy_run *run, const struct kernel_request *req, c
 	run->req = req;
 	run->rows = *rows;
 	run->start = ktime_get_ns();
+	run->min_free_permille = U64_MAX;
 	spin_lock_init(&run->riders_lock);
 	raw_spin_lock_init(&run->starts_lock);
 	hash_init(run->riders);

@@ -47,8 +47,8 @@ def _life(number: int, objects: int) -> list[Row]:
     return [birth(start, cpu, number, objects), exit_mm(start + 8 * MS, cpu, number, objects)]
 
 
-def under_pressure() -> Replay:
+def under_pressure(permille: int = 600) -> Replay:
     """Objects pile up, then free memory sinks below the watermarks and kswapd goes to work."""
     rows = [birth(0, 0, 0, 3000), munmap(100 * MS, 0, 0, 2000), exit_mm(900 * MS, 0, 0, 1000)]
-    course = PressureCourse(((0, 20_000), (200 * MS, 20_000), (300 * MS, 600), (800 * MS, 600)))
+    course = PressureCourse(((0, 20_000), (200 * MS, 20_000), (300 * MS, permille), (800 * MS, permille)))
     return replay_of(rows, pressure=course, duration_ns=900 * MS)
