@@ -93,13 +93,11 @@ void plat_lock(struct policy_run *run, struct plat_lock *lock) __acquires(lock)
 		atomic64_inc(&run->lock_waits);
 		spin_lock_bh(spinlock_of(lock));
 	}
-	__acquire(lock);
 }
 
 void plat_unlock(struct policy_run *run, struct plat_lock *lock) __releases(lock)
 {
 	spin_unlock_bh(spinlock_of(lock));
-	__release(lock);
 }
 
 /* ---- RCU ---- */
