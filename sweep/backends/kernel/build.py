@@ -28,18 +28,18 @@ def policy_sources() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def sources() -> dict[str, str]:
-    """By file name, everything that the module is built from."""
+def sources(policy_files: Mapping[str, Path]) -> dict[str, str]:
+    """By file name, everything that the module is built from. policy_files: by policy, its C file (one file may
+    hold several)."""
     own = {path.name: path.read_text() for path in _SOURCES.iterdir() if path.suffix in (".c", ".h")}
-    theirs = policy_sources()
     header = next(path for place in policies.__path__ for path in [Path(place) / "policy.h"] if path.exists())
     return {
         **own,
         "Kbuild": (_SOURCES / "Kbuild").read_text(),
         "policy.h": header.read_text(),
-        **{f"policy_{name}.c": path.read_text() for name, path in theirs.items()},
-        "all_policies.h": _declarations(theirs),
-        "all_policies.c": _table(theirs),
+        **{f"policy_{path.stem}.c": path.read_text() for path in policy_files.values()},
+        "all_policies.h": _declarations(policy_files),
+        "all_policies.c": _table(policy_files),
     }
 
 
@@ -58,10 +58,11 @@ def _table(names: Mapping[str, object]) -> str:
     )
 
 
-def build(headers: Path, cache: Path) -> Path:
+def build(headers: Path, cache: Path, policy_files: Mapping[str, Path] | None = None) -> Path:
     """The module for the kernel whose build directory is `headers` (/lib/modules/RELEASE/build), in a
-    directory below `cache`. Raises LabError with the compiler's words if it does not build."""
-    files = sources()
+    directory below `cache`. policy_files: as of sources(); None, every policy of the catalogue. Raises LabError
+    with the compiler's words if it does not build."""
+    files = sources(policy_sources() if policy_files is None else policy_files)
     text = repr((str(headers.resolve()), sorted(files.items())))
     directory = cache / hashlib.sha256(text.encode()).hexdigest()[:16]
     module = directory / MODULE

@@ -7,7 +7,7 @@ trial that it runs, with the console's last lines as the reason; the next trial 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -55,11 +55,13 @@ class Lab:
         cache: Path,
         accelerator: Accelerator | None = None,
         say: Callable[[str], None] = lambda text: None,
+        policy_files: Mapping[str, Path] | None = None,
     ) -> None:
         """cache: for what is built. accelerator: None, KVM where a guest boots with it, else emulation; `say` is
-        told. Builds the module; raises LabError where something is missing."""
+        told. policy_files: C files by policy; None, every policy of the catalogue. Builds the module; raises
+        LabError where something is missing."""
         self.image: KernelImage = find_image()
-        self._initramfs = initramfs(build(self.image.headers, cache), cache)
+        self._initramfs = initramfs(build(self.image.headers, cache, policy_files), cache)
         self._accelerator = accelerator
         self._say = say
         self._guest: Guest | None = None
@@ -113,11 +115,14 @@ class Lab:
 
     def run(self, trial: LabTrial, boot: BootSettings) -> LabResult:
         """Measure. Raises EvaluationError with its cause, and policies.PolicyError before anything runs."""
-        request = encode(trial)
+        return self.run_request(encode(trial), boot, trial.replay.duration_ns)
+
+    def run_request(self, request: bytes, boot: BootSettings, duration_ns: int) -> LabResult:
+        """The same for a request that is encoded already. duration_ns: of its workload."""
         try:
             guest = self.guest(boot)
             before = len(troubles(guest.console()))
-            (answer,) = guest.trial(request, self._timeout_s(trial, guest.accelerator))
+            (answer,) = guest.trial(request, _timeout_s(duration_ns, guest.accelerator))
         except GuestError as error:
             self.close()
             raise EvaluationError(str(error), _cause(str(error))) from error
@@ -143,9 +148,9 @@ class Lab:
                 except EvaluationError as error:
                     yield booted, error
 
-    @staticmethod
-    def _timeout_s(trial: LabTrial, accelerator: Accelerator) -> float:
-        return _GRACE_S + _TIME_FACTOR[accelerator] * trial.replay.duration_ns / 1e9
+
+def _timeout_s(duration_ns: int, accelerator: Accelerator) -> float:
+    return _GRACE_S + _TIME_FACTOR[accelerator] * duration_ns / 1e9
 
 
 def _cause(text: str) -> Cause:

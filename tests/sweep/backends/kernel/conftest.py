@@ -19,13 +19,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def lab(cache: Path) -> Iterator[Lab]:
+def packages() -> None:
+    """Skips, with the line that installs them, where a guest cannot be had."""
     try:
         find_image()
         for program in ("qemu-system-x86_64", "gcc", "make"):
             find_program(program)
     except LabError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def lab(packages: None, cache: Path) -> Iterator[Lab]:
     with Lab(cache, accelerator="tcg") as made:
         yield made
     shutil.rmtree(cache, ignore_errors=True)
