@@ -24,6 +24,8 @@ from tests.sweep.backends.kernel.scenes import (
     exit_after_exit,
     exits_and_munmaps,
 )
+from tests.sweep.backends.simulator.scenes import MS, birth, exit_mm
+from tests.sweep.backends.simulator.scenes import replay as replay_of
 from workloads import Replay
 
 pytestmark = pytest.mark.slow
@@ -67,3 +69,12 @@ def test_the_oracle_sees_what_is_freed_too_early(wrong: Lab) -> None:
     few = exit_after_exit(exits=2, objects=20)  # each of them waits for a grace period
     stale = run(wrong, "stale_cookie", few).answer.details
     assert 0 < stale["objects_freed_early"] < 40
+
+
+def test_what_cannot_be_set_up_is_said_and_leaves_the_lab_usable(wrong: Lab) -> None:
+    with pytest.raises(EvaluationError, match="built without policy 'absent'"):
+        run(wrong, "absent", exits_and_munmaps())
+    too_many = replay_of([birth(0, 0, 0, 3), exit_mm(MS, 0, 0, 4)])
+    with pytest.raises(EvaluationError, match="row 1 of the workload frees more objects"):
+        run(wrong, "no_grace_period", too_many)
+    assert run(wrong, "no_grace_period", exits_and_munmaps()).answer.details["objects_leaked"] == 0
