@@ -7,10 +7,12 @@
  *   tasks.c     kernel threads that play the workload's rows in real time
  *   readers.c   kernel threads in read-side sections that check canaries
  *   pressure.c  takes memory away as the workload's course says
- *   platform.c  policies/policy.h on call_rcu(), SLUB, workqueues, a shrinker
+ *   platform.c  policies/policy.h on SLUB, workqueues, a shrinker
+ *   callbacks.c its call_rcu()
  *   watch.c     probes: ends of grace periods, softirqs, wake-ups, contended locks
  *   record.c    the log of a trial, and the objects' times
  *   metrics.c   what is computed from them when the trial has ended
+ *   pinned.c    slabs without a live object
  *
  * Times of a trial are nanoseconds (CLOCK_MONOTONIC) since its start.
  */
@@ -233,6 +235,10 @@ int record_samples_start(struct policy_run *run);
 int platform_start(struct policy_run *run);
 void platform_stop(struct policy_run *run);
 
+/* callbacks.c */
+void callbacks_start(struct policy_run *run);
+void callbacks_stop(struct policy_run *run);
+
 /* watch.c */
 int watch_register(void);
 void watch_unregister(void);
@@ -240,7 +246,11 @@ void watch_start(struct policy_run *run);
 void watch_cut(struct policy_run *run);	 /* the measured span has ended */
 void watch_stop(struct policy_run *run); /* no probe looks at the run any more */
 
+/* pinned.c */
+void pinned_report(struct policy_run *run, struct seq_buf *out, u64 *words, u64 *spare);
+
 /* metrics.c */
+void metrics_sort(u64 *at, u64 *spare, u32 nr);
 int metrics_report(struct policy_run *run, struct seq_buf *out);
 
 #endif

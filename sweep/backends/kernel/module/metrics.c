@@ -11,7 +11,7 @@
 /* ---- sorting and distributions ---- */
 
 /* Least significant byte first, stable; `spare` has room for as many. */
-static void sort_u64(u64 *at, u64 *spare, u32 nr)
+void metrics_sort(u64 *at, u64 *spare, u32 nr)
 {
 	u64 *from = at, *to = spare;
 	u32 shift, i;
@@ -48,7 +48,7 @@ static struct summary summary_of(u64 *values, u64 *spare, u32 nr)
 
 	if (!nr)
 		return (struct summary){ 0 };
-	sort_u64(values, spare, nr);
+	metrics_sort(values, spare, nr);
 	for (i = 0; i < nr; i++)
 		sum += values[i];
 	return (struct summary){ div_u64(sum, nr), nearest_rank(values, nr, 50), nearest_rank(values, nr, 99),
@@ -175,9 +175,9 @@ static u64 retained_peak(struct policy_run *run, u64 *unlinks, u64 *frees, u64 *
 		if (run->freed[i] && run->freed[i] / 2 < run->end)
 			frees[nr_frees++] = run->freed[i] / 2;
 	}
-	sort_u64(unlinks, spare, nr_unlinks);
-	sort_u64(frees, spare, nr_frees);
-	sort_u64(memory, spare, nr_memory);
+	metrics_sort(unlinks, spare, nr_unlinks);
+	metrics_sort(frees, spare, nr_frees);
+	metrics_sort(memory, spare, nr_memory);
 	while (u < nr_unlinks || m < nr_memory) {
 		u64 next_u = u < nr_unlinks ? unlinks[u] : U64_MAX;
 		u64 next_m = m < nr_memory ? memory[m] >> CHANGE_BITS : U64_MAX;
@@ -228,98 +228,6 @@ static void report_ages(struct policy_run *run, struct seq_buf *out, u64 *values
 	print_count(out, "dead_age_ns.p50", ages.p50);
 	print_count(out, "dead_age_ns.p99", ages.p99);
 	print_count(out, "dead_age_ns.max", ages.max);
-}
-
-/* ---- slabs without a live object ---- */
-
-/* The first sample at or after t. */
-static u32 first_sample(const struct policy_run *run, u64 t)
-{
-	u32 low = 0, high = run->nr_samples;
-
-	while (low < high) {
-		u32 middle = low + (high - low) / 2;
-
-		if (run->samples[middle].t < t)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* From `from` to `to` a slab has held live objects: as steps, to be added up. */
-static void slab_lived(struct policy_run *run, u64 from, u64 to)
-{
-	u32 first = first_sample(run, from), last = first_sample(run, to);
-
-	if (first >= last)
-		return;
-	run->samples[first].live++;
-	if (last < run->nr_samples)
-		run->samples[last].live--;
-}
-
-#define ID_BITS 24 /* LAB_MAX_OBJECTS */
-
-/* Objects in the order of their slabs, and within these of their birth. */
-static u32 by_slab(struct policy_run *run, u64 *words, u64 *spare)
-{
-	u32 nr = 0, id;
-
-	for (id = 0; id < run->nr_objects; id++)
-		if (run->where[id])
-			words[nr++] = (u64)(uintptr_t)run->where[id] / run->slab_bytes << ID_BITS | id;
-	sort_u64(words, spare, nr);
-	return nr;
-}
-
-static void count_live_slabs(struct policy_run *run, const u64 *words, u32 nr)
-{
-	u64 from = 0, to = 0;
-	s32 live = 0;
-	u32 i;
-
-	for (i = 0; i < nr; i++) {
-		u32 id = words[i] & (LAB_MAX_OBJECTS - 1);
-		u64 birth = run->birth[id], death = run->unlink[id] ?: U64_MAX;
-		bool same = i && words[i] >> ID_BITS == words[i - 1] >> ID_BITS;
-
-		if (same && birth <= to) {
-			to = max(to, death);
-			continue;
-		}
-		slab_lived(run, from, to);
-		from = birth;
-		to = death;
-	}
-	slab_lived(run, from, to);
-	for (i = 0; i < run->nr_samples; i++)
-		run->samples[i].live = live += run->samples[i].live;
-}
-
-static void report_pinned(struct policy_run *run, struct seq_buf *out, u64 *words, u64 *spare)
-{
-	u64 mean = 0, peak = 0;
-	u32 i;
-
-	if (!run->nr_samples) {
-		seq_buf_printf(out, "\"pinned_slab_bytes.mean\": null, \"pinned_slab_bytes.peak\": null, ");
-		return;
-	}
-	count_live_slabs(run, words, by_slab(run, words, spare));
-	for (i = 0; i < run->nr_samples; i++) {
-		const struct lab_sample *s = &run->samples[i];
-		u64 until = i + 1 < run->nr_samples ? min(s[1].t, run->end) : run->end;
-		u64 bytes = s->live < (s32)s->slabs ? (u64)((s32)s->slabs - s->live) * run->slab_bytes : 0;
-
-		if (s->t >= run->end)
-			break;
-		mean += mul_u64_u64_div_u64(bytes, until - s->t, run->end);
-		peak = max(peak, bytes);
-	}
-	print_count(out, "pinned_slab_bytes.mean", mean);
-	print_count(out, "pinned_slab_bytes.peak", peak);
 }
 
 /* ---- the report ---- */
@@ -426,7 +334,7 @@ int metrics_report(struct policy_run *run, struct seq_buf *out)
 		seq_buf_printf(out, "{\"metrics\": {");
 		report_calls(run, out, a, b);
 		report_retained(run, out, &balance, retained_peak(run, a, b, c, d));
-		report_pinned(run, out, a, b);
+		pinned_report(run, out, a, b);
 		report_ages(run, out, a, b);
 		report_counts(run, out, &totals);
 		report_details(run, out, &totals);

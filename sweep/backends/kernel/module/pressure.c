@@ -31,16 +31,16 @@ static struct level level_now(void)
 	struct level level = { 0 };
 	int node, i;
 
-	for_each_online_node(node) for (i = 0; i < MAX_NR_ZONES; i++)
-	{
-		struct zone *zone = &NODE_DATA(node)->node_zones[i];
+	for_each_online_node (node)
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
-		if (is_dma(zone) || !populated_zone(zone))
-			continue;
-		level.free += zone_page_state(zone, NR_FREE_PAGES);
-		level.high += high_wmark_pages(zone);
-		level.floor += (min_wmark_pages(zone) + low_wmark_pages(zone)) / 2;
-	}
+			if (is_dma(zone) || !populated_zone(zone))
+				continue;
+			level.free += zone_page_state(zone, NR_FREE_PAGES);
+			level.high += high_wmark_pages(zone);
+			level.floor += (min_wmark_pages(zone) + low_wmark_pages(zone)) / 2;
+		}
 	return level;
 }
 
@@ -87,15 +87,15 @@ static void take_dma(struct policy_run *run, struct list_head *held)
 {
 	int node, i;
 
-	for_each_online_node(node) for (i = 0; i < MAX_NR_ZONES; i++)
-	{
-		struct zone *zone = &NODE_DATA(node)->node_zones[i];
-		u64 free = zone_page_state(zone, NR_FREE_PAGES);
-		u64 low = zone->_watermark[WMARK_LOW];
+	for_each_online_node (node)
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(node)->node_zones[i];
+			u64 free = zone_page_state(zone, NR_FREE_PAGES);
+			u64 low = zone->_watermark[WMARK_LOW];
 
-		if (is_dma(zone) && free > low)
-			take(run, held, free - low, GFP_KERNEL | __GFP_DMA);
-	}
+			if (is_dma(zone) && free > low)
+				take(run, held, free - low, GFP_KERNEL | __GFP_DMA);
+		}
 }
 
 static int pressure(void *data)

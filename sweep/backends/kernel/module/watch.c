@@ -194,9 +194,10 @@ static u64 kthread_ns(void)
 	u64 ns = 0;
 
 	rcu_read_lock();
-	for_each_process(p) if ((p->flags & PF_KTHREAD) &&
-				(!strncmp(p->comm, "rcuo", 4) || !strncmp(p->comm, "rcuc/", 5)))
-		ns += p->se.sum_exec_runtime;
+	for_each_process (p)
+		if ((p->flags & PF_KTHREAD) &&
+		    (!strncmp(p->comm, "rcuo", 4) || !strncmp(p->comm, "rcuc/", 5)))
+			ns += p->se.sum_exec_runtime;
 	rcu_read_unlock();
 	return ns;
 }
@@ -215,8 +216,7 @@ void watch_cut(struct policy_run *run)
 
 	WRITE_ONCE(run->measuring, false);
 	synchronize_rcu(); /* no probe still counts: they run with preemption off */
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu (cpu) {
 		const struct lab_cpu *c = per_cpu_ptr(run->cpus, cpu);
 
 		counts->softirq_ns += c->softirq_ns;
