@@ -16,7 +16,7 @@ from sweep.execute.port import Task
 from sweep.propose import Proposer
 from sweep.store.port import StoreError
 from sweep.study import Study
-from sweep.trial import SAMPLER, Attempt, Configuration, Measurement, Trial
+from sweep.trial import SAMPLER, Attempt, Configuration, Evidence, Measurement, Trial
 
 AHEAD = 2
 """Batches under way: the next is asked for while one is still running, so that no worker waits for the last
@@ -33,6 +33,7 @@ class Known:
     study: str
     configuration: Configuration
     measurements: Measurements
+    evidence: tuple[tuple[str, Evidence], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,9 @@ class Course:
             elif key in self._have and self._is_complete(self._have[key]):
                 copies.append(self._taken(self._have[key], trial))
             else:
-                have = self._have[key].measurements if key in self._have else ()
-                tasks.append(Task(trial, self._made.get(trial.number, 0), have))
+                known = self._have.get(key)
+                have, evidence = (known.measurements, known.evidence) if known else ((), ())
+                tasks.append(Task(trial, self._made.get(trial.number, 0), have, evidence))
                 self._open[-1].add(trial.number)
                 self._twins[key] = []
         return tasks, copies
@@ -210,11 +212,11 @@ class Course:
         return replace(first, trial=trial, number=made, worker="store", started_s=0.0, elapsed_s=0.0)
 
     def _taken(self, known: Known, trial: Trial) -> Attempt:
-        of = dict(known.measurements)
+        of, rests_on = dict(known.measurements), dict(known.evidence)
         measurements = tuple((name, of[name]) for name in self._scenarios)
-        return Attempt(
-            trial, self._made.get(trial.number, 0), measurements, None, f"from {known.study}", 0.0, 0.0
-        )
+        evidence = tuple((name, rests_on[name]) for name in self._scenarios if name in rests_on)
+        made = self._made.get(trial.number, 0)
+        return Attempt(trial, made, measurements, None, f"from {known.study}", 0.0, 0.0, evidence)
 
     def _is_complete(self, known: Known) -> bool:
         return set(self._scenarios) <= {name for name, _ in known.measurements}

@@ -73,7 +73,7 @@ class Kept:
             attempts = record.from_table(pq.read_table(path))
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
-        return [Known(a.worker, a.trial.configuration, a.measurements) for a in attempts]
+        return [Known(a.worker, a.trial.configuration, a.measurements, a.evidence) for a in attempts]
 
 
 def find(store: Path, name: str) -> Kept:

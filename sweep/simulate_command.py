@@ -125,7 +125,7 @@ def run_config(path: Path, format: str = "table") -> int:
     stated = {each.name: each for each in wanted.scenarios}
     made = tuple(each.scenario() for each in wanted.scenarios)
     try:
-        measured = SimulatorEvaluator(made)(wanted.configuration, {})
+        measured = SimulatorEvaluator(made)(wanted.configuration, {}).measurements
     except EvaluationError as error:
         raise InputError(f"{path}: {error}") from None
     differing = {

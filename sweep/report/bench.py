@@ -72,7 +72,7 @@ class Bench:
 
 def _measure(scenario: Scenario, configuration: Configuration) -> Measurement | str:
     try:
-        ((_, measurement),) = SimulatorEvaluator((scenario,))(configuration, {})
+        ((_, measurement),) = SimulatorEvaluator((scenario,))(configuration, {}).measurements
     except EvaluationError as error:
         return str(error)
     return measurement

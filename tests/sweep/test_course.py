@@ -35,7 +35,7 @@ def batches(maxima: Sequence[int]) -> list[Configuration]:
 
 def measured(task: Task, worker: str = "here") -> Attempt:
     of = dict(task.have)
-    measurements = landscape(task.trial.configuration, of)
+    measurements = landscape(task.trial.configuration, of).measurements
     return Attempt(task.trial, task.number, measurements, None, worker, 1.0, 2.0)
 
 
@@ -95,7 +95,9 @@ def test_a_twin_in_the_batch_or_in_another_is_copied_and_never_run(apart: int) -
         course.complete()
     assert ran.count(a) == 1
     (copy,) = copied
-    assert copy == Attempt(Trial(FIRST + apart, a, "sampler"), 0, landscape(a), None, "store", 0.0, 0.0)
+    assert copy == Attempt(
+        Trial(FIRST + apart, a, "sampler"), 0, landscape(a).measurements, None, "store", 0.0, 0.0
+    )
 
 
 def test_a_twin_of_a_trial_that_was_lost_for_good_is_given_up_with_it() -> None:
@@ -172,7 +174,7 @@ def test_a_store_with_other_trials_than_this_study_proposes_is_refused() -> None
 
 
 def known(configuration: Configuration, *, scenarios: Sequence[str] = SCENARIOS, study: str = "old") -> Known:
-    measurements = tuple((name, m) for name, m in landscape(configuration) if name in scenarios)
+    measurements = tuple((name, m) for name, m in landscape(configuration).measurements if name in scenarios)
     return Known(study, configuration, measurements)
 
 
@@ -198,7 +200,7 @@ def test_known_configurations_come_first_beyond_the_budget_and_parts_are_handed_
             tasks, copies = course.next_batch(proposer)
             for each in copies:
                 assert each.worker == "from old"
-                assert each.measurements == landscape(each.trial.configuration)
+                assert each.measurements == landscape(each.trial.configuration).measurements
                 course.settle(each)
             for task in tasks:
                 course.settle(measured(task))
@@ -239,7 +241,7 @@ def test_scenarios_of_an_earlier_study_stand_in_this_ones_order_and_others_are_l
     tmp_path: object,
 ) -> None:
     (a,) = batches(FINE[:1])
-    of = dict(landscape(a))
+    of = dict(landscape(a).measurements)
     mixed = (
         ("elsewhere@vm-2cpu", of[SCENARIOS[0]]),
         (SCENARIOS[1], of[SCENARIOS[1]]),
@@ -249,7 +251,7 @@ def test_scenarios_of_an_earlier_study_stand_in_this_ones_order_and_others_are_l
     copies: list[Attempt] = []
     for _ in range(AHEAD):
         copies += ask(course, Listed(batches(FINE[1:]), FIRST + 1))[1]
-    assert copies[0].measurements == landscape(a)
+    assert copies[0].measurements == landscape(a).measurements
 
 
 def test_a_warm_start_learns_what_the_earlier_study_measured_and_is_one_course(

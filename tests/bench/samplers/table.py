@@ -11,7 +11,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from sweep.backends.evaluator import EvaluationError, SimulatorEvaluator
+from sweep.backends.evaluator import Evaluation, EvaluationError, SimulatorEvaluator
 from sweep.course import Course
 from sweep.judge import REFERENCE, Judge
 from sweep.pareto import hypervolume
@@ -95,7 +95,7 @@ def _measure(
     return rows
 
 
-_evaluator: Callable[[Configuration], Measured]
+_evaluator: Callable[[Configuration], Evaluation]
 
 
 def _start(study: str) -> None:
@@ -106,6 +106,6 @@ def _start(study: str) -> None:
 
 def _evaluate(configuration: Configuration) -> Measured:
     try:
-        return _evaluator(configuration)
+        return _evaluator(configuration).measurements
     except EvaluationError as error:
         return str(error)

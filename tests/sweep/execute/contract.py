@@ -54,7 +54,7 @@ class ExecutorContract:
             assert attempt.worker
             assert attempt.started_s > 0
             assert attempt.elapsed_s >= 0
-            assert attempt.measurements == evaluate(attempt.trial.configuration)
+            assert attempt.measurements == evaluate(attempt.trial.configuration).measurements
 
     def test_nothing_to_do_is_done_at_once(self, executor: Executor) -> None:
         assert executor.collect() == []
@@ -91,9 +91,9 @@ class ExecutorContract:
         self, executor: Executor, evaluate: Trade
     ) -> None:
         (task,) = tasks("well")
-        have = evaluate(task.trial.configuration)[1:]
+        have = evaluate(task.trial.configuration).measurements[1:]
         (attempt,) = run(executor, [Task(task.trial, have=have)])
-        assert attempt.measurements == evaluate(task.trial.configuration)
+        assert attempt.measurements == evaluate(task.trial.configuration).measurements
         assert evaluate.measured(task.trial.configuration)[1] == "small"
 
     def test_a_configurations_own_failure_is_final_and_has_its_words(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from sweep.backends.evaluator import EvaluationError
+from sweep.backends.evaluator import Evaluation, EvaluationError
 from sweep.trial import Configuration, Level, Measurement, Summary
 
 SCENARIOS = {"small": 1, "large": 50}
@@ -26,7 +26,7 @@ class Trade:
 
     def __call__(
         self, configuration: Configuration, have: Mapping[str, Measurement] = MappingProxyType({})
-    ) -> tuple[tuple[str, Measurement], ...]:
+    ) -> Evaluation:
         values = configuration.mapping()
         size = int(values.get("size", 1))
         behave = str(values.get("behave", "well"))
@@ -52,9 +52,11 @@ class Trade:
             os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep({"slow": 1.0, "short": 0.01}.get(behave, 0.0))
         call.rename(call.with_suffix(".ended"))
-        return tuple(
-            (name, have[name] if name in have else measured(size, factor, int(behave == "violates")))
-            for name, factor in SCENARIOS.items()
+        return Evaluation(
+            tuple(
+                (name, have[name] if name in have else measured(size, factor, int(behave == "violates")))
+                for name, factor in SCENARIOS.items()
+            )
         )
 
     def _left(self, configuration: Configuration) -> list[Path]:

@@ -87,8 +87,9 @@ def attempts(asked: Study, made: Sequence[Scenario], trials: int) -> tuple[Attem
         distinct.setdefault(space.nth(name, dice.randrange(space.count(name))), "sampler")
     evaluate = SimulatorEvaluator(tuple(made))
     return tuple(
-        Attempt(Trial(number, configuration, origin), 0, evaluate(configuration, {}), None, "here", 0.0, 0.0)
+        Attempt(Trial(number, configuration, origin), 0, measured, None, "here", 0.0, 0.0)
         for number, (configuration, origin) in enumerate(distinct.items())
+        for measured in [evaluate(configuration, {}).measurements]
     )
 
 

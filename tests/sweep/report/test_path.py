@@ -36,7 +36,7 @@ def test_every_trial_is_reached_by_single_changes_that_add_up(measured: Measured
         here = baseline.trial.configuration
         for step in steps:
             assert isinstance(step.point, Point)
-            assert dict(step.point.measurements) == dict(evaluate(step.configuration, {}))
+            assert dict(step.point.measurements) == dict(evaluate(step.configuration, {}).measurements)
             if step.configuration.policy != here.policy:
                 defaults = policies.policy(step.configuration.policy).defaults()
                 assert step.configuration == Configuration.of(goal.trial.configuration.policy, defaults)
