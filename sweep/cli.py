@@ -212,6 +212,9 @@ def simulate(
     readers: Annotated[
         str | None, typer.Option(help="mm_ref or rcu_only, instead of the workload's.")
     ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="START,LENGTH of the part that is used, such as 2s,1.5s.")
+    ] = None,
     dilation: Annotated[float, typer.Option(min=0.001, help="Stretch the workload's times by this.")] = 1.0,
     replicas: Annotated[int, typer.Option(min=1, help="Copies of the workload, on further CPUs.")] = 1,
     loops: Annotated[int, typer.Option(min=1, help="Times that the workload is run through.")] = 1,
@@ -247,6 +250,7 @@ def simulate(
             machine_overrides=machine_set or [],
             seed=seed,
             readers=readers,
+            window=window,
             dilation=dilation,
             replicas=replicas,
             loops=loops,

@@ -14,7 +14,7 @@ from sweep.backends import simulator
 from sweep.backends.evaluator import Scenario
 from sweep.machine import Machine
 from sweep.study import Pressure, Study, WorkloadUse
-from workloads import PressureCourse, Replay, Scale, Workload
+from workloads import PressureCourse, Replay, Workload
 
 
 def scenarios(study: Study) -> tuple[Scenario, ...]:
@@ -30,11 +30,10 @@ def _scenarios(study: Study) -> Iterator[Scenario]:
     profiles = [machine.load(name) for name in study.machines]
     for use in study.workloads:
         workload = _workload(study, use)
-        scale = Scale(use.dilation, use.replicas, use.loops)
         for profile in profiles:
             for repeat in range(study.repeats):
                 seed = study.seed + repeat
-                replay = workloads.replay(workload, profile.nr_cpus, scale, seed=seed)
+                replay = workloads.replay(workload, profile.nr_cpus, use.scale, seed=seed)
                 name = f"{use.label}@{profile.name}" + (f"#{repeat + 1}" if repeat else "")
                 yield Scenario(name, _key(replay, profile, seed), replay, profile, seed)
 

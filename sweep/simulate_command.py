@@ -52,6 +52,7 @@ def run(
     machine_overrides: Sequence[str] = (),
     seed: int = 0,
     readers: str | None = None,
+    window: str | None = None,
     dilation: float = 1.0,
     replicas: int = 1,
     loops: int = 1,
@@ -63,6 +64,7 @@ def run(
 
     workload, machine: names, or paths of files. policy: a policy or a preset. params: "name=value" for the
     policy's parameters. machine_overrides: "section.name=value" for entries of the machine profile.
+    window: "START,LENGTH" with units, the part of the workload that is used.
     readers: mm_ref or rcu_only, instead of the workload's. format: table or json. series, plot: files to
     write; one that exists is replaced.
 
@@ -81,7 +83,7 @@ def run(
         policy=policy,
         params=params,
         machine_overrides=machine_overrides,
-        scale=workloads.Scale(dilation=dilation, replicas=replicas, loops=loops),
+        scale=workloads.Scale(dilation, replicas, loops, parse_window(window)),
         readers=readers,
         seed=seed,
     )
@@ -200,6 +202,17 @@ def _configuration(name: str, words: Mapping[str, str]) -> Configuration:
     return Configuration.of(name, policy.validate(base | given))
 
 
+def parse_window(text: str | None) -> tuple[int, int] | None:
+    """`2 s, 1.5 s`: (start, length) in ns. Raises InputError."""
+    if text is None:
+        return None
+    try:
+        start, length = (round(units.quantity(part.strip(), "ns")) for part in text.split(","))
+    except ValueError as error:  # of units, or of two values to unpack
+        raise InputError(f"--window {text}: expected START,LENGTH such as 2s,1.5s ({error})") from None
+    return start, length
+
+
 def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
     if word not in known:
         raise InputError(f"--{option} {word}: expected {' or '.join(known)}")
@@ -226,6 +239,9 @@ def _title(request: Request) -> str:
         )
         if value != plain
     ]
+    if scale.window_ns is not None:
+        start, length = map(units.format_time, scale.window_ns)
+        extra.insert(0, f"{length} from {start}")
     scenario = ", ".join([f"{request.workload.name} on {request.machine.name}", *extra])
     return f"{scenario}: {request.configuration} (simulated)"
 

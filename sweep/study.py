@@ -17,6 +17,7 @@ from sweep.constraint import Constraint
 from sweep.propose import Range, Space
 from sweep.propose.narrow import narrowed
 from sweep.trial import METRICS
+from workloads import Scale
 
 Combine: TypeAlias = Literal["mean", "worst", "regret"]
 Sampler: TypeAlias = Literal["nsga2", "tpe", "gp", "random", "grid"]
@@ -40,6 +41,9 @@ def _seconds(value: Any) -> Any:
         raise ValueError(str(error)) from None
 
 
+Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str)]
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,23 +52,40 @@ class Budget(_Value):
     """When a study ends: at the first of these."""
 
     trials: int = Field(gt=0, le=10_000_000, description="Configurations to try, the baseline included.")
-    wall_time_s: Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str)] | None = (
-        Field(
-            default=None,
-            gt=0,
-            description="Seconds, or a text such as 8 h. A study that ends by the clock is a beginning of the "
-            "same study without this bound: how far it came depends on the machine.",
-        )
+    wall_time_s: Seconds | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds, or a text such as 8 h. A study that ends by the clock is a beginning of the "
+        "same study without this bound: how far it came depends on the machine.",
     )
 
 
 class WorkloadUse(_Value):
-    """A workload, stretched."""
+    """A workload, or a part of it, stretched."""
 
     name: str = Field(description="A workload by name, or the path of a Parquet file.")
     dilation: float = Field(default=1.0, ge=0.001, le=1e6, description="Multiplies all times.")
     replicas: int = Field(default=1, ge=1, le=100_000, description="Copies side by side, on further CPUs.")
     loops: int = Field(default=1, ge=1, le=100_000, description="Times that it is run through.")
+    window: tuple[Seconds, Seconds] | None = Field(
+        default=None,
+        description="Start and length of the part that is used, such as [2 s, 1.5 s]; else all of it.",
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _window(cls, window: tuple[float, float] | None) -> tuple[float, float] | None:
+        if window is not None and not (0 <= window[0] < 1e9 and 1e-6 <= window[1] < 1e9):
+            raise ValueError(
+                f"starts at {window[0]:g} s, {window[1]:g} s long: expected a start from 0, a length"
+            )
+        return window
+
+    @property
+    def scale(self) -> Scale:
+        """As a replay takes it."""
+        window = None if self.window is None else (round(self.window[0] * 1e9), round(self.window[1] * 1e9))
+        return Scale(self.dilation, self.replicas, self.loops, window)
 
     @field_validator("name")
     @classmethod
@@ -87,6 +108,8 @@ class WorkloadUse(_Value):
             )
             if value != 1
         ]
+        if self.window is not None:
+            stretched.insert(0, f"window={self.window[0]:g}s+{self.window[1]:g}s")
         name = Path(self.name).stem if self.name.endswith(".parquet") else self.name
         return name + (f"({','.join(stretched)})" if stretched else "")
 

@@ -21,6 +21,7 @@ comes after the row it follows and before the row it serves, and the exit of an 
 Rows with n = 0 are dropped.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,16 +50,24 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How to stretch a workload: `dilation` multiplies all times; `replicas` is how many copies
-    run side by side, each on other CPUs, with own address spaces and rotated in time by a random
-    phase (the first is not); `loops` is how often all of that runs, one after the other, each
-    loop with fresh address spaces. Raises WorkloadError for values out of range."""
+    """How to cut and stretch a workload: `window_ns` (start, length) takes that part of it alone, an
+    address space that is older than the window being born at its first row there; `dilation`
+    multiplies all times; `replicas` is how many copies run side by side, each on other CPUs, with
+    own address spaces and rotated in time by a random phase (the first is not); `loops` is how
+    often all of that runs, one after the other, each loop with fresh address spaces. Raises
+    WorkloadError for values out of range."""
 
     dilation: float = 1.0
     replicas: int = 1
     loops: int = 1
+    window_ns: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
+        if self.window_ns is not None and (self.window_ns[0] < 0 or self.window_ns[1] < 1):
+            raise WorkloadError(
+                f"scale: the window starts at {self.window_ns[0]} ns and is {self.window_ns[1]} ns long; "
+                "expected a start from 0 and a length"
+            )
         if not 1e-6 <= self.dilation <= 1e6:
             raise WorkloadError(f"scale: dilation is {self.dilation}; expected 0.000001 .. 1000000")
         if not 1 <= self.replicas <= 100_000:
@@ -111,8 +120,11 @@ def replay(workload: Workload, nr_cpus: int, scale: Scale = Scale(), seed: int =
     """Rows for a machine with `nr_cpus` CPUs. CPU c of replica r runs on CPU
     (c + r * workload.nr_cpus) modulo nr_cpus. `seed` decides the replicas' phases.
 
-    Raises WorkloadError if `nr_cpus` is out of range or the scaled workload is too long.
+    Raises WorkloadError if `nr_cpus` is out of range, the scaled workload is too long, or its
+    window lies behind its end.
     """
+    if scale.window_ns is not None:
+        workload = _cut(workload, *scale.window_ns)
     if not 1 <= nr_cpus <= MAX_CPUS:
         raise WorkloadError(f"replay: nr_cpus is {nr_cpus}; expected 1 .. {MAX_CPUS}")
     if workload.duration_ns * max(scale.dilation, 1.0) * scale.loops > MAX_TIME_NS:
@@ -145,6 +157,31 @@ def replay(workload: Workload, nr_cpus: int, scale: Scale = Scale(), seed: int =
         readers=workload.readers,
         pressure=_scaled_pressure(workload.pressure, scale, dilated_span),
         inferred_objects=rows.inferred,
+    )
+
+
+def _cut(workload: Workload, start_ns: int, length_ns: int) -> Workload:
+    """Its rows from `start_ns` on, for `length_ns` at most, as a workload of their own."""
+    if start_ns >= workload.duration_ns:
+        raise WorkloadError(
+            f"replay: the window of {workload.name} starts at {start_ns} ns; it ends at {workload.duration_ns} ns"
+        )
+    length_ns = min(length_ns, workload.duration_ns - start_ns)
+    times = numbers(workload.events, "t_ns")
+    first, end = np.searchsorted(times, [start_ns, start_ns + length_ns])
+    events = workload.events.slice(first, end - first)
+    place = events.schema.get_field_index("t_ns")
+    moved = pa.array(times[first:end] - start_ns, type=events.schema.field(place).type)
+    course = workload.pressure
+    if course is not None:
+        inside = {t - start_ns: free for t, free in course.points if start_ns < t < start_ns + length_ns}
+        ends = {0: course.at(start_ns), length_ns: course.at(start_ns + length_ns)}
+        course = PressureCourse(tuple(sorted((ends | inside).items())))
+    return dataclasses.replace(
+        workload,
+        events=events.set_column(place, events.schema.field(place), moved),
+        duration_ns=length_ns,
+        pressure=course,
     )
 
 

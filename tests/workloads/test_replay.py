@@ -296,3 +296,40 @@ def test_types_are_those_of_the_engine() -> None:
         assert dtypes == [np.int64, np.int32, np.int32, np.uint8, np.int32]
         assert all(getattr(made, name).flags.c_contiguous for name in ("t_ns", "cpu", "mm", "kind", "n"))
     assert isinstance(workload(trace).events, pa.Table)
+
+
+# -- windows --------------------------------------------------------------------------------------
+
+
+@given(workloads(), st.data())
+def test_a_window_is_the_workload_of_its_rows(of: Workload, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, of.duration_ns - 1))
+    length = data.draw(st.integers(1, 2 * of.duration_ns))
+    inside = [row for row in of.events.to_pylist() if start <= row["t_ns"] < start + length]
+    cut = replay(of, 4, Scale(window_ns=(start, length)))
+    assert flat(cut) == by_hand([row | {"t_ns": row["t_ns"] - start} for row in inside])
+    assert cut.duration_ns == min(length, of.duration_ns - start)
+    check_conservation(cut)
+
+
+@given(workloads())
+def test_a_window_over_everything_changes_nothing(of: Workload) -> None:
+    assert flat(replay(of, 4, Scale(window_ns=(0, of.duration_ns + 1)))) == flat(replay(of, 4))
+
+
+@given(workloads(), st.data())
+def test_pressure_keeps_its_course_in_a_window(of: Workload, data: st.DataObject) -> None:
+    course = PressureCourse(((0, 1000), (of.duration_ns + 10, 2000)))
+    start = data.draw(st.integers(0, of.duration_ns - 1))
+    cut = replay(of.with_(pressure=course), 4, Scale(window_ns=(start, of.duration_ns)))
+    assert cut.pressure is not None
+    for t in (0, (of.duration_ns - start) // 2, of.duration_ns - start):
+        assert abs(cut.pressure.at(t) - course.at(start + t)) <= 1  # permille, rounded down twice
+
+
+def test_a_window_behind_the_end_is_refused() -> None:
+    of = workload([{"t_ns": 5, "cpu": 0, "pid": 1, "tid": 1, "kind": "exit", "n": 1, "live": 0, "comm": "c"}])
+    with pytest.raises(WorkloadError, match="starts at 99999999 ns; it ends at"):
+        replay(of, 1, Scale(window_ns=(99_999_999, 1)))
+    with pytest.raises(WorkloadError, match="the window starts at"):
+        Scale(window_ns=(0, 0))
