@@ -6,7 +6,6 @@ Arrays are handed over as they are; the interpreter lock is released while the e
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 import policies
 from policies import ParamValue
+from sweep.backends import structs
 from sweep.backends.simulator.library import build_id, load, policy_numbers
 from sweep.machine import Machine
 from sweep.trial import Ages, Level, Measurement, Split, Summary
@@ -81,7 +81,7 @@ def simulate(
             "series_interval_ns": series_interval_ns,
         },
     )
-    profile = ffi.new("struct sim_machine *", _by_field(ffi, "struct sim_machine", machine.resolved()))
+    profile = ffi.new("struct sim_machine *", structs.by_field(ffi, "struct sim_machine", machine.resolved()))
     workload = ffi.new("struct sim_workload *", _workload(ffi, replay, keep))
     result = ffi.new("struct sim_result *")
     message = ffi.new(f"char[{_MESSAGE_BYTES}]")
@@ -98,55 +98,11 @@ def simulate(
         library.sim_result_free(result)
 
 
-def _by_field(ffi: Any, struct: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    names = _field_names(ffi, struct)
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise SimulationError(f"{struct}: no value for {', '.join(missing)}")
-    return {name: values[name] for name in names}
-
-
-@functools.cache
-def _field_names(ffi: Any, struct: str) -> tuple[str, ...]:
-    return tuple(name for name, _ in ffi.typeof(struct).fields)
-
-
 def _workload(ffi: Any, replay: Replay, keep: list[Any]) -> dict[str, Any]:
-    def pointer(values: Any, dtype: type, ctype: str) -> Any:
-        array: Any = np.ascontiguousarray(values, dtype=dtype)
-        keep.append(array)
-        return ffi.from_buffer(f"{ctype}[]", array)
-
-    def column(pairs: Any, place: int) -> Any:
-        return pointer([pair[place] for pair in pairs], np.int64, "int64_t")
-
-    readers = replay.readers
-    course = replay.pressure.points if replay.pressure else ()
-    values = {
-        "nr_rows": len(replay.t_ns),
-        "t_ns": pointer(replay.t_ns, np.int64, "int64_t"),
-        "cpu": pointer(replay.cpu, np.int32, "int32_t"),
-        "mm": pointer(replay.mm, np.int32, "int32_t"),
-        "kind": pointer(replay.kind, np.uint8, "uint8_t"),
-        "n": pointer(replay.n, np.int32, "int32_t"),
-        "nr_mms": replay.nr_mms,
-        "duration_ns": replay.duration_ns,
-        "fault_window_ns": replay.fault_window_ns,
-        "rcu_only": readers.kind == "rcu_only",
-        "readers_per_1000_faults": readers.readers_per_1000_faults,
-        "background_readers_per_cpu_per_s": readers.background_readers_per_cpu_per_s,
-        "nr_section_quantiles": len(readers.section_quantiles),
-        "section_ppm": column(readers.section_quantiles, 0),
-        "section_ns": column(readers.section_quantiles, 1),
-        "preempted_ppm": readers.preempted_ppm,
-        "nr_preempted_quantiles": len(readers.preempted_quantiles),
-        "preempted_ppm_at": column(readers.preempted_quantiles, 0),
-        "preempted_ns": column(readers.preempted_quantiles, 1),
-        "nr_pressure": len(course),
-        "pressure_t_ns": column(course, 0),
-        "pressure_permille": column(course, 1),
-    }
-    return _by_field(ffi, "struct sim_workload", values)
+    arrays = structs.workload_arrays(replay)
+    keep.append(arrays)
+    pointers = {name: ffi.from_buffer(f"{array.dtype.name}_t[]", array) for name, array in arrays.items()}
+    return structs.by_field(ffi, "struct sim_workload", {**structs.workload_numbers(replay), **pointers})
 
 
 def _summary(distribution: Any) -> Summary:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import sweep.backends.simulator as package
+from sweep.backends import structs
 
 _NAME = "_engine.so"
 
@@ -29,12 +29,12 @@ def library_path() -> Path:
     raise FileNotFoundError(f"{_NAME} is not built: run `make build` or `pip install .`")
 
 
-def declarations() -> str:
-    """engine.h without its preprocessor lines, as cffi reads it."""
+def header_path() -> Path:
+    """engine.h, which says what goes in and what comes out. Raises FileNotFoundError."""
     for directory in package.__path__:
         header = Path(directory) / "src" / "engine.h"
         if header.exists():
-            return re.sub(r"^[ \t]*#.*$", "", header.read_text(), flags=re.MULTILINE)
+            return header
     raise FileNotFoundError("src/engine.h is not installed beside the simulator")
 
 
@@ -44,7 +44,7 @@ def load() -> tuple[Any, Any]:
     import cffi
 
     ffi = cffi.FFI()
-    ffi.cdef(declarations())
+    ffi.cdef(structs.declarations(header_path()))
     return ffi, ffi.dlopen(str(library_path()))
 
 

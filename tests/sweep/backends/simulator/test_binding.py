@@ -13,6 +13,7 @@ import pytest
 import policies
 import workloads
 from sweep import machine
+from sweep.backends import structs
 from sweep.backends.simulator import SimulationError, binding, library, simulate
 from workloads import ReaderModel, Replay
 
@@ -47,8 +48,8 @@ def test_a_field_without_a_value_is_an_error_and_not_a_zero() -> None:
     ffi, _ = library.load()
     values = machine.load("vm-2cpu").resolved()
     del values["blimit"]
-    with pytest.raises(SimulationError, match="no value for blimit"):
-        binding._by_field(ffi, "struct sim_machine", values)
+    with pytest.raises(structs.StructError, match="no value for blimit"):
+        structs.by_field(ffi, "struct sim_machine", values)
 
 
 def test_arrays_are_handed_over_as_they_are() -> None:

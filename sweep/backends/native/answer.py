@@ -1,0 +1,142 @@
+"""What the benchmark answers, read strictly: anything but what request.h promises is an error."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NoReturn, TypeVar
+
+from sweep.backends.native.errors import NativeError
+from sweep.trial import METRICS, Cause, Measurement
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What else happened on the CPUs during a pass.
+
+    involuntary_switches: of the threads that play the workload's CPUs. steal_ns: the hypervisor ran something
+    else. others_cpu_ns: CPU time of other processes on these CPUs. late_start_*_ns: how late a sleeping CPU
+    thread began a row.
+    """
+
+    involuntary_switches: int
+    minor_faults: int
+    major_faults: int
+    steal_ns: int
+    others_cpu_ns: int
+    late_start_max_ns: int
+    late_start_mean_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass over the workload. unmeasured: metrics without a meaning here, 0 in `measurement`. details:
+    every other number that the program gives, by name."""
+
+    measurement: Measurement
+    unmeasured: tuple[str, ...]
+    details: Mapping[str, Any]
+    disturbance: Disturbance
+
+
+class _GarbageError(ValueError):
+    """Not an answer."""
+
+
+def passes(text: str, expected: int) -> tuple[Pass, ...]:
+    """The passes of a program that ended well.
+
+    Raises NativeError: CONFIGURATION or ENVIRONMENT as the program says, ENVIRONMENT where this is no
+    answer to `expected` passes.
+    """
+    try:
+        return tuple(_passes(text, expected))
+    except _GarbageError as error:
+        raise NativeError(
+            Cause.ENVIRONMENT,
+            f"the native benchmark answers garbage ({error}); was it built from this source? run: make build",
+        ) from None
+
+
+def error(text: str) -> NativeError | None:
+    """The error that the answer ends with, if it does."""
+    lines = text.strip().splitlines()
+    try:
+        last = _object(lines[-1]) if lines else {}
+        if "error" not in last:
+            return None
+        cause = Cause(_typed(last.get("cause"), str, "cause"))
+        if cause not in (Cause.CONFIGURATION, Cause.ENVIRONMENT):
+            return None
+        return NativeError(cause, _typed(last["error"], str, "error"))
+    except ValueError:
+        return None
+
+
+def _passes(text: str, expected: int) -> Iterator[Pass]:
+    lines = text.splitlines()
+    if not lines or _object(lines[-1]) != {"done": True}:
+        raise _GarbageError("its last line is not the promised one")
+    if len(lines) != expected + 1:
+        raise _GarbageError(f"{len(lines) - 1} passes instead of {expected}")
+    for number, line in enumerate(lines[:-1]):
+        values = _object(line)
+        if values.get("pass") != number:
+            raise _GarbageError(f"line {number + 1} is not pass {number}")
+        metrics = _typed(values.get("metrics"), dict, "metrics")
+        unmeasured = tuple(name for name in metrics if metrics[name] is None)
+        if sorted(unmeasured) != sorted(
+            _typed(values.get("unmeasured", list(unmeasured)), list, "unmeasured")
+        ):
+            raise _GarbageError("unmeasured does not name the metrics that are null")
+        yield Pass(
+            measurement=_measurement(metrics),
+            unmeasured=unmeasured,
+            details=_typed(values.get("details"), dict, "details"),
+            disturbance=_disturbance(_typed(values.get("disturbance"), dict, "disturbance")),
+        )
+
+
+def _measurement(metrics: Mapping[str, Any]) -> Measurement:
+    for name, metric in METRICS.items():
+        value = metrics.get(name)
+        if value is None:
+            continue
+        _number(name, value)
+        if metric.integral and not isinstance(value, int):
+            raise _GarbageError(f"{name} is {value!r}, not a count")
+    try:
+        return Measurement.from_flat({name: value or 0 for name, value in metrics.items()})
+    except ValueError as error:
+        raise _GarbageError(str(error)) from None
+
+
+def _disturbance(values: Mapping[str, Any]) -> Disturbance:
+    return Disturbance(**{f.name: _number(f.name, values.get(f.name)) for f in fields(Disturbance)})
+
+
+def _number(name: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise _GarbageError(f"{name} is {value!r}")
+    return value
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        return _typed(json.loads(line, parse_constant=_refuse), dict, "a line")
+    except (ValueError, RecursionError):
+        raise _GarbageError(f"no JSON object: {line[:80]!r}") from None
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _typed(value: Any, kind: type[T], name: str) -> T:
+    if not isinstance(value, kind):
+        raise _GarbageError(f"{name} is {value!r:.80}")
+    return value

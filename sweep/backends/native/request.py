@@ -1,0 +1,138 @@
+"""What the native benchmark is asked, as one value and as the bytes that request.h describes."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+import policies
+import sweep.backends.native as package
+from policies import ParamValue
+from sweep.backends import structs
+from sweep.backends.native.settings import Allocator, Rcu
+from sweep.backends.simulator import library
+from sweep.machine import Machine
+from workloads import Replay
+
+MAX_DRAIN_NS: Final = 30_000_000_000
+"""Time after the last row in which everything must have been freed. Lazy callbacks take 10 s
+(LAZY_FLUSH_JIFFIES, kernel/rcu/tree_nocb.h), and one may have to wait for another."""
+
+_ALIGN_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """A policy on a workload on real CPUs.
+
+    cpus: by number; the i-th is the machine's CPU i, those beyond `machine.nr_cpus` are for helper threads.
+    passes: measured passes over the workload, each from a fresh state. nr_warmup_rows: rows of an unmeasured
+    pass before them. seed: of the readers. stress: readers without pause, for tests of safety; times mean
+    nothing then.
+    """
+
+    replay: Replay
+    machine: Machine
+    policy: str
+    params: Mapping[str, ParamValue] = field(default_factory=lambda: MappingProxyType({}))
+    rcu: Rcu = "kernel_like"
+    allocator: Allocator = "slab"
+    cpus: tuple[int, ...] = ()
+    passes: int = 1
+    nr_warmup_rows: int = 0
+    seed: int = 0
+    stress: bool = False
+    max_drain_ns: int = MAX_DRAIN_NS
+
+
+def pack(request: Request) -> bytes:
+    """The request as the program reads it: header, then arrays, each padded to 8 bytes.
+
+    Raises policies.PolicyError for an unknown policy, parameter or value.
+    """
+    ffi = _ffi()
+    described = policies.policy(request.policy)
+    params = np.array(described.encode(request.params), dtype=np.int64)
+    pointers = dict.fromkeys(structs.workload_arrays(request.replay), ffi.NULL)
+    workload = structs.workload_numbers(request.replay) | pointers
+    header = ffi.new(
+        "struct native_request *",
+        structs.by_field(
+            ffi,
+            "struct native_request",
+            {
+                "magic": _defined("NATIVE_MAGIC").strip('"').encode(),
+                "version": int(_defined("NATIVE_VERSION")),
+                "header_bytes": ffi.sizeof("struct native_request"),
+                "policy": request.policy.encode(),
+                "nr_params": len(params),
+                "rcu": _number(ffi, "native_rcu", _rcu(request)),
+                "allocator": _number(
+                    ffi,
+                    "native_allocator",
+                    "NATIVE_ALLOC_SLAB" if request.allocator == "slab" else "NATIVE_ALLOC_MALLOC",
+                ),
+                "stress": request.stress,
+                "passes": request.passes,
+                "nr_warmup_rows": request.nr_warmup_rows,
+                "seed": request.seed % 2**64,
+                "max_drain_ns": request.max_drain_ns,
+                "machine": structs.by_field(ffi, "struct sim_machine", request.machine.resolved()),
+                "workload": structs.by_field(ffi, "struct sim_workload", workload),
+                "nr_cpu_set": len(request.cpus),
+                "padding": 0,
+            },
+        ),
+    )
+    cpus = np.array(request.cpus, dtype=np.int32)
+    arrays: list[npt.NDArray[Any]] = [params, cpus, *structs.workload_arrays(request.replay).values()]
+    return b"".join([_padded(bytes(ffi.buffer(header))), *(_padded(array.tobytes()) for array in arrays)])
+
+
+def _rcu(request: Request) -> str:
+    if request.rcu == "liburcu":
+        return "NATIVE_RCU_LIBURCU"
+    return "NATIVE_RCU_OFFLOADED" if request.machine.nocb.nocb.value else "NATIVE_RCU_SOFTIRQ"
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % _ALIGN_BYTES)
+
+
+def _number(ffi: Any, enum: str, name: str) -> int:
+    return int(ffi.typeof(f"enum {enum}").relements[name])
+
+
+@functools.cache
+def _ffi() -> Any:
+    import cffi
+
+    ffi = cffi.FFI()
+    ffi.cdef(structs.declarations(library.header_path()))
+    ffi.cdef(structs.declarations(_header_path()))
+    return ffi
+
+
+def _header_path() -> Path:
+    for directory in package.__path__:
+        header = Path(directory) / "src" / "request.h"
+        if header.exists():
+            return header
+    raise FileNotFoundError("src/request.h is not installed beside the native backend")
+
+
+@functools.cache
+def _defined(name: str) -> str:
+    """The word that request.h defines `name` as: cffi drops the preprocessor's lines."""
+    match = re.search(rf"^#define {name}\s+(\S+)$", _header_path().read_text(encoding="utf-8"), re.MULTILINE)
+    if match is None:
+        raise structs.StructError(f"request.h does not define {name}")
+    return match[1]
