@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 from sweep import study_file
 from sweep.backends.evaluator import Scenario
 from sweep.course import Known
-from sweep.judge import Judge, Standing, judge
+from sweep.judge import Judge, judge
 from sweep.scenarios import scenarios
+from sweep.standing import Standing
 from sweep.store import read, record
 from sweep.study import Study, unknown
 from sweep.study_file import StudyError

@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 from sweep.course import Batch, Course
 from sweep.execute.port import Executor
-from sweep.judge import Judge, Standing
+from sweep.judge import Judge
 from sweep.progress import Progress
 from sweep.propose import Observation, Proposer
+from sweep.standing import Standing
 from sweep.store.port import Store
 from sweep.study import Study
 from sweep.track.course import Speed, metrics

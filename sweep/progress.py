@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweep.judge import Standing
 from sweep.report.tables import front_table
+from sweep.standing import Standing
 
 LINE_EVERY_S = 5.0
 SHOW_EVERY_S = 0.25

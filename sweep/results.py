@@ -12,10 +12,10 @@ from rich.console import Console
 from sweep import kept as keeping
 from sweep.backends.evaluator import Scenario
 from sweep.commands import print_json
-from sweep.judge import Standing
 from sweep.kept import Kept, course_of
 from sweep.report import Evidence
 from sweep.report.compare import Side, compare
+from sweep.standing import Standing
 from sweep.store import StoreError, read
 from sweep.trial import Attempt
 

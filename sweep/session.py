@@ -19,13 +19,13 @@ from sweep.backends.evaluator import Scenario, SimulatorEvaluator
 from sweep.course import Course
 from sweep.dry_run import estimate
 from sweep.execute.port import Executor
-from sweep.judge import REFERENCE
 from sweep.kept import Kept, course_of
 from sweep.launch import Ending
 from sweep.progress import Progress
 from sweep.propose import Proposer, make
 from sweep.results import shortest, write_results
 from sweep.scenarios import scenarios
+from sweep.standing import REFERENCE
 from sweep.store.files import FileStore
 from sweep.study import Study
 from sweep.study_file import StudyError

@@ -262,6 +262,9 @@ class Evidence:
 SAMPLER: Final = "sampler"
 """The origin of a trial that a proposer asked for."""
 
+REPEAT: Final = "repeat"
+"""The origin of a trial by which a noisy configuration is measured once more, to know it better."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:

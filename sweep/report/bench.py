@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from sweep.backends.evaluator import EvaluationError, Scenario, SimulatorEvaluator
 from sweep.backends.simulator import simulate
-from sweep.judge import Point, Standing, judge, regret
+from sweep.judge import judge, regret
+from sweep.standing import Point, Standing
 from sweep.study import Study
 from sweep.trial import Attempt, Configuration, Measurement, Trial
 

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 
-from sweep.judge import REFERENCE, Point
 from sweep.report import words
 from sweep.report.facts import Facts, Place, moments
 from sweep.report.svg import Axis, Chart
 from sweep.report.tables import label
+from sweep.standing import REFERENCE, Point
 
 MAX_POINTS: Final = 8_000
 """Dominated points that are drawn in all charts of a report together, and as many of fronts; evenly picked."""

@@ -15,9 +15,9 @@ from typing import Any
 from rich.table import Table
 
 from sweep import pareto
-from sweep.judge import REFERENCE, Point, Standing
 from sweep.recommend import recommended
 from sweep.report import words
+from sweep.standing import REFERENCE, Point, Standing
 from sweep.study import Combine, Study
 from sweep.trial import Configuration
 

@@ -10,13 +10,13 @@ from typing import Final
 import policies
 from sweep import pareto
 from sweep.backends.evaluator import Scenario
-from sweep.judge import REFERENCE, Point, Standing
 from sweep.machine import Machine
 from sweep.recommend import recommended
 from sweep.report.bench import Bench
 from sweep.report.evidence import Evidence
 from sweep.report.importance import Importance, importance
 from sweep.report.path import Step, path
+from sweep.standing import REFERENCE, Point, Standing
 from sweep.study import Study
 from sweep.trial import Configuration, Measurement
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.backends.evaluator import Scenario
-from sweep.judge import Standing
 from sweep.report import page, plots, recommendation, tables
 from sweep.report.bench import Bench
 from sweep.report.charts import detailed
 from sweep.report.evidence import Evidence
 from sweep.report.facts import Facts, Place, gather
+from sweep.standing import Standing
 from sweep.study import Study
 
 

@@ -12,10 +12,10 @@ from markupsafe import Markup, escape
 import policies
 from sweep import units
 from sweep.backends.simulator import build_id
-from sweep.judge import REFERENCE, Point
 from sweep.report import charts, summary, svg, tables, words
 from sweep.report.facts import Facts, Place, moments
 from sweep.report.importance import MIN_POINTS
+from sweep.standing import REFERENCE, Point
 from sweep.trial import METRICS
 
 Courses: TypeAlias = Sequence[tuple[Place, Sequence[tuple[str, pa.Table]]]]

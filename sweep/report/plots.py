@@ -7,9 +7,9 @@ from itertools import combinations, cycle
 from pathlib import Path
 from typing import Any, Final
 
-from sweep.judge import REFERENCE, Point, Standing
 from sweep.report import words
 from sweep.report.tables import label
+from sweep.standing import REFERENCE, Point, Standing
 
 _BEYOND: Final = 1.25
 """Axes end at this many times the hypervolume's reference (or behind what is recommended); what lies beyond is

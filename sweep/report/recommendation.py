@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import policies
 from sweep.backends.evaluator import Scenario
-from sweep.judge import Standing
 from sweep.scenarios import scenarios as scenarios_of
+from sweep.standing import Standing
 from sweep.study import Combine, Pressure, Readers, Study, WorkloadUse
 from sweep.study_file import StudyError, parse
 from sweep.trial import METRICS, Configuration

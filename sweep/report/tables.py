@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 from rich.table import Table
 
-from sweep.judge import Point, Standing
 from sweep.report import words
+from sweep.standing import Point, Standing
 
 __all__ = ["advice", "front_table", "label", "points_table", "rows"]
 

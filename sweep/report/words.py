@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sweep import units
-from sweep.judge import Standing
+from sweep.standing import Standing
 from sweep.study import Combine
 from sweep.trial import METRICS
 

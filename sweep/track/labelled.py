@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sweep.judge import Point, Standing
 from sweep.report import tables
+from sweep.standing import Point, Standing
 
 MAX_LABELLED: Final = 60
 """The MLflow UI is slow with more than about a hundred runs."""

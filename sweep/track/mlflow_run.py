@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sweep.judge import Standing
+from sweep.standing import Standing
 from sweep.track import view
 from sweep.track.course import Course
 from sweep.track.labelled import Labelled, labelled

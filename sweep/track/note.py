@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sweep.judge import Standing
 from sweep.report import tables
+from sweep.standing import Standing
 from sweep.track.place import Place
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from sweep import pareto
 from sweep.constraint import Constraint
-from sweep.judge import REFERENCE, Judge, Point, Standing, judge, regret
+from sweep.judge import Judge, judge, regret
 from sweep.report import tables
+from sweep.standing import REFERENCE, Point, Standing
 from sweep.study import Combine
 from sweep.trial import Attempt, Cause, Configuration, Failure, Level, Measurement, Summary, Trial
 

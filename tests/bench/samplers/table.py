@@ -13,10 +13,11 @@ from pathlib import Path
 
 from sweep.backends.evaluator import Evaluation, EvaluationError, SimulatorEvaluator
 from sweep.course import Course
-from sweep.judge import REFERENCE, Judge
+from sweep.judge import Judge
 from sweep.pareto import hypervolume
 from sweep.propose import Observation, make
 from sweep.scenarios import scenarios
+from sweep.standing import REFERENCE
 from sweep.study import Study
 from sweep.trial import Attempt, Cause, Configuration, Failure, Measurement, Trial
 

@@ -11,9 +11,10 @@ import pytest
 
 import policies
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
-from sweep.judge import Judge, Standing, judge
+from sweep.judge import Judge, judge
 from sweep.report import Evidence
 from sweep.scenarios import scenarios
+from sweep.standing import Standing
 from sweep.study import Study
 from sweep.study_file import parse
 from sweep.trial import Attempt, Configuration, Trial

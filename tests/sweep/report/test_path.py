@@ -8,9 +8,9 @@ import pytest
 
 import policies
 from sweep.backends.evaluator import SimulatorEvaluator
-from sweep.judge import Point, Standing
 from sweep.report.bench import Bench
 from sweep.report.path import Step, path
+from sweep.standing import Point, Standing
 from sweep.trial import Configuration
 
 from .conftest import OBJECTIVES, Measured

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from sweep.judge import Standing
 from sweep.report import tables, words
+from sweep.standing import Standing
 from sweep.trial import METRICS
 
 from .conftest import OBJECTIVES, Measured
