@@ -83,6 +83,8 @@ class Course:
         self.reused = len(self._settled)
         self.ask_s = 0.0
         """Time that the last asking took, per trial."""
+        self.trouble = ""
+        """What a machine failed last."""
 
     @property
     def settled(self) -> int:
@@ -183,6 +185,7 @@ class Course:
         number, key = attempt.trial.number, attempt.trial.configuration.key()
         self._made[number] = attempt.number + 1
         if not attempt.settles:
+            self.trouble = attempt.failure.text if attempt.failure else ""
             return []
         self._settled[number] = attempt
         for waited_for in self._open:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from policies import PolicyError
+from sweep.backends.native.errors import NativeError
 from sweep.backends.simulator import SimulationError
 from sweep.execute import ExecutorError
+from sweep.judge import MixtureError
 from sweep.launch import SweepError
 from sweep.machine import MachineError
 from sweep.store import StoreError
@@ -21,6 +23,8 @@ USER_ERRORS: tuple[type[Exception], ...] = (
     ExecutorError,
     InputError,
     MachineError,
+    MixtureError,
+    NativeError,
     PolicyError,
     SimulationError,
     StoreError,

@@ -12,13 +12,13 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from sweep import defaults, study_file
+from sweep import defaults, native_host, study_file
 from sweep import kept as keeping
 from sweep import launch as loop
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
 from sweep.course import Course
 from sweep.dry_run import estimate
-from sweep.execute.port import Executor
+from sweep.execute.port import Evaluate, Executor
 from sweep.kept import Kept, course_of
 from sweep.launch import Ending
 from sweep.progress import Progress
@@ -80,7 +80,11 @@ def dry_run(study: Study, options: Options) -> int:
     for name in options.sources:
         keeping.find(options.store, name)
     _proposer(study)
-    lines = estimate(study, scenarios(study), options.workers)
+    host = native_host.host(study)
+    measured_in = scenarios(study, host)
+    if host:
+        native_host.own_cpus(study, measured_in)
+    lines = estimate(study, measured_in, options.workers)
     print(yaml.safe_dump(study.resolved(), sort_keys=False, allow_unicode=True), end="")
     for line in lines:
         print(f"# {line}")
@@ -108,17 +112,21 @@ def track(store: Path, name: str, uri: str | None) -> int:
 
 def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     messages = Console(stderr=True)
-    measured_in = scenarios(study)
+    host = native_host.host(study)
+    measured_in = scenarios(study, host)
+    owned = native_host.own_cpus(study, measured_in) if host else ()
     proposer = _proposer(study)
     directory = options.store / study.name
     store = FileStore(directory, archive=options.archive)
     said = 0
     try:
-        kept = keeping.keep(directory, study, measured_in, sources)
+        kept = keeping.keep(directory, study, measured_in, sources, host)
         said = _say(messages, store.notes())
         course = Course(study, list(kept.keys), store.attempts(), kept.known())
         with loop.interruptible() as stop:
-            executor = _executor(measured_in, options)  # before MLflow is imported, which would slow it down
+            executor = _executor(
+                study, measured_in, owned, options
+            )  # before MLflow is imported, which would slow it down
             try:
                 tracker = _tracker(kept, options)
                 ending = _sweep(kept, course, proposer, executor, store, tracker, messages, stop)
@@ -188,8 +196,15 @@ def _proposer(study: Study) -> Proposer:
         raise StudyError(f"sampler {study.sampler}: {error}") from error
 
 
-def _executor(measured_in: tuple[Scenario, ...], options: Options) -> Executor:
-    evaluate = SimulatorEvaluator(measured_in)
+def _executor(
+    study: Study, measured_in: tuple[Scenario, ...], owned: tuple[int, ...], options: Options
+) -> Executor:
+    """owned: CPUs of the benchmark, of a native study."""
+    evaluate: Evaluate
+    if study.backend == "native":
+        evaluate = native_host.evaluator(study, measured_in, owned)
+    else:
+        evaluate = SimulatorEvaluator(measured_in)
     if options.in_process:
         from sweep.execute.in_process import InProcessExecutor
 
@@ -197,7 +212,9 @@ def _executor(measured_in: tuple[Scenario, ...], options: Options) -> Executor:
     from sweep.execute.cluster import Patience, RayExecutor
 
     patience = Patience(node_s=options.node_timeout_s, trial_s=options.trial_timeout_s)
-    return RayExecutor(evaluate, workers=options.workers, address=options.address, patience=patience)
+    return RayExecutor(
+        evaluate, workers=options.workers, address=options.address, patience=patience, owned=owned
+    )
 
 
 def _tracker(kept: Kept, options: Options) -> Tracker:
