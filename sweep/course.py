@@ -10,18 +10,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import policies
 from sweep.execute.port import Task
 from sweep.propose import Proposer
 from sweep.store.port import StoreError
 from sweep.study import Study
-from sweep.trial import SAMPLER, Attempt, Configuration, Evidence, Measurement, Trial
+from sweep.trial import REPEAT, SAMPLER, Attempt, Configuration, Evidence, Measurement, Spent, Trial
 
 AHEAD = 2
 """Batches under way: the next is asked for while one is still running, so that no worker waits for the last
 trial of a batch. So a proposer answers knowing all batches but the one before. A constant of the course:
 another number would be another course."""
+
+UNBOUNDED: Final = 10_000_000
+"""Trials of a study that ends by something else."""
 
 Measurements = tuple[tuple[str, Measurement], ...]
 
@@ -67,7 +71,11 @@ class Course:
             (f"from:{k.study}", k.configuration) for k in complete if k.configuration.key() not in listed
         ]
         self._have = {k.configuration.key(): k for k in known}
-        self.budget = study.budget.trials + len(self._first) - len(listed)
+        self.budget = (study.nr_trials or UNBOUNDED) + len(self._first) - len(listed)
+        self.spent = Spent()
+        """By batches that were told."""
+        self._noisy = study.backend != "simulator"
+        self._before: set[str] = set()  # configurations that were asked for, by key
         self._settled = {a.trial.number: a for a in stored if a.settles}
         self._made: dict[int, int] = {}
         for a in stored:
@@ -99,13 +107,18 @@ class Course:
     @property
     def ended(self) -> bool:
         """Whether everything was asked for and told."""
-        return not self._batches and (self._exhausted or self._asked >= self.budget)
+        return not self._batches and self._is_over
 
     # -- asking --
 
     def may_ask(self) -> bool:
         """Whether it is time for the next batch."""
-        return len(self._batches) < AHEAD and not self._exhausted and self._asked < self.budget
+        return len(self._batches) < AHEAD and not self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        # What is spent counts when it is told, so a study that is taken up again ends at the same trial.
+        return self._exhausted or self._asked >= self.budget or self._study.budget.share(self.spent) >= 1
 
     def next_batch(self, proposer: Proposer) -> tuple[list[Task], list[Attempt]]:
         """The next batch: what has to be run of it, and attempts that are copies of what is known.
@@ -117,6 +130,7 @@ class Course:
         trials = self._stored(numbers) or self._ask(numbers, proposer)
         self._exhausted = len(trials) < len(numbers)
         self._asked += len(trials)
+        self._before.update(trial.configuration.key() for trial in trials)
         if not trials:
             return [], []
         self._batches.append(trials)
@@ -143,7 +157,7 @@ class Course:
             self.ask_s = (self._clock() - began) / len(rest)
         trials = [
             *head,
-            *(Trial(n, configuration, SAMPLER) for n, configuration in zip(rest, asked, strict=False)),
+            *(Trial(n, each, self._origin(each)) for n, each in zip(rest, asked, strict=False)),
         ]
         for trial in trials:
             stored = self._settled[trial.number].trial if trial.number in self._settled else trial
@@ -155,15 +169,21 @@ class Course:
                 )
         return trials
 
+    def _origin(self, asked: Configuration) -> str:
+        return REPEAT if self._noisy and asked.key() in self._before else SAMPLER
+
     def _sort(self, trials: Sequence[Trial]) -> tuple[list[Task], list[Attempt]]:
-        """A configuration that was measured, or is being measured, is not measured again: the backend is
-        free of noise."""
+        """A configuration that was measured, or is being measured, is not measured again, but for repeats, by
+        which a noisy one gets better known."""
         tasks, copies = [], []
         for trial in trials:
             key = trial.configuration.key()
             if trial.number in self._settled:
                 continue
-            if key in self._same:
+            if trial.origin == REPEAT:
+                tasks.append(Task(trial, self._made.get(trial.number, 0)))
+                self._open[-1].add(trial.number)
+            elif key in self._same:
                 copies.append(self._copy(self._same[key], trial))
             elif key in self._twins:
                 self._twins[key].append(trial)
@@ -205,10 +225,9 @@ class Course:
             return None
         self._open.popleft()
         trials = self._batches.popleft()
-        return Batch(
-            tuple(self._settled[t.number] for t in trials if t.number in self._settled),
-            tuple(t.configuration for t in trials if t.number not in self._settled),
-        )
+        settled = tuple(self._settled[t.number] for t in trials if t.number in self._settled)
+        self.spent = sum((attempt.spent for attempt in settled), self.spent)
+        return Batch(settled, tuple(t.configuration for t in trials if t.number not in self._settled))
 
     def _copy(self, first: Attempt, trial: Trial) -> Attempt:
         made = self._made.get(trial.number, 0)
@@ -227,10 +246,13 @@ class Course:
 
 def first_trials(study: Study) -> list[tuple[str, Configuration]]:
     """The baseline (trial 0, to which all are compared), what kernels do, and every policy of the study
-    as it is when nothing is set; each configuration once."""
+    as it is when nothing is set; each configuration once. On a ladder the simulator has shown which of the last
+    are worth it. What needs type-stable memory is left out where there is none."""
     space = study.space()
     candidates = [("baseline", policies.BASELINE, policies.policy(policies.BASELINE).defaults())]
     for preset in policies.presets().values():
+        if policies.policy(preset.policy).typesafe and study.how_native().allocator != "slab":
+            continue
         complete = policies.policy(preset.policy).validate(dict(preset.params))
         candidates.append((f"preset:{preset.name}", preset.policy, complete))
     found: dict[str, tuple[str, Configuration]] = {}
@@ -242,7 +264,7 @@ def first_trials(study: Study) -> list[tuple[str, Configuration]]:
         elif known:
             continue
         found[configuration.key()] = (origin, configuration)
-    for name in space.policies:
+    for name in space.policies if study.ladder is None else ():
         configuration = space.start(name)
         found.setdefault(configuration.key(), ("default", configuration))
     return list(found.values())

@@ -30,6 +30,7 @@ from sweep.trial import (
     Evidence,
     Interval,
     Measurement,
+    Spent,
     Trial,
 )
 
@@ -68,6 +69,12 @@ class Judge:
         self._runs: dict[str, list[Attempt]] = {}  # of noisy configurations, by key
         self._places: dict[str, int] = {}  # of their points
         self._repeats = 0
+        self._spent = Spent()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it judges by."""
+        return (*self.objectives, *(each.metric for each in self._constraints))
 
     @property
     def measured(self) -> int:
@@ -85,6 +92,7 @@ class Judge:
         repeat changes the point of its configuration. Raises MixtureError for measurements of unlike machines.
         """
         for each in attempts:
+            self._spent += each.spent
             if each.failure is not None:
                 self._failed.append(each)
         measured = [a for a in attempts if a.failure is None]
@@ -160,6 +168,7 @@ class Judge:
             machine=machine,
             certainty=self._certainty() if points and level != SIMULATED else {},
             repeats=self._repeats,
+            spent=self._spent,
         )
 
     # -- noise --

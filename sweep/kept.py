@@ -60,7 +60,8 @@ class Kept:
 
     def is_complete(self, now: Standing) -> bool:
         """Whether its budget is used up."""
-        return now.measured + len(now.failed) >= self.study.budget.trials
+        trials = self.study.nr_trials
+        return (trials is not None and now.told >= trials) or self.study.budget.share(now.spent) >= 1
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """Its scenarios, to be measured in again. Raises StudyError where one is no longer what it was."""

@@ -108,7 +108,7 @@ def _tell(batch: Batch, judge: Judge, proposer: Proposer, trouble: str, *, withd
     if not judge.measured:
         if withdrawn and not _has_baseline(batch):
             return  # stopped before its baseline ended: nothing can be compared yet
-        _check_baseline(batch, judge.objectives, trouble)
+        _check_baseline(batch, judge.metrics, trouble)
     changed = judge.add(batch.settled)
     failed = [a.trial.configuration for a in batch.settled if a.failure]
     proposer.observe(
@@ -123,16 +123,16 @@ def _has_baseline(batch: Batch) -> bool:
     return bool(batch.settled) and batch.settled[0].trial.number == 0
 
 
-def _check_baseline(batch: Batch, objectives: Sequence[str], trouble: str) -> None:
+def _check_baseline(batch: Batch, wanted: Sequence[str], trouble: str) -> None:
     if not _has_baseline(batch):
         raise SweepError(f"the baseline could not be measured: its workers failed: {trouble}")
     if batch.settled[0].failure is not None:
         raise SweepError(f"the baseline could not be measured: {batch.settled[0].failure.text}")
     for scenario, evidence in batch.settled[0].evidence:
-        for name in objectives:
+        for name in wanted:
             if name in evidence.unmeasured:
                 raise SweepError(
-                    f"{name} has no meaning in {scenario} as it is measured here: choose another objective"
+                    f"{name} has no meaning in {scenario} as it is measured here: choose another objective or constraint"
                 )
 
 

@@ -58,6 +58,8 @@ def _written(
         store_digest=hashlib.sha256(trials.read_bytes()).hexdigest()[:16],
         attempts=len(attempts),
         complete=kept.is_complete(now),
+        measured_on=kept.host.summary() if kept.host else "",
+        host=tuple(kept.host.lines()) if kept.host else (),
     )
     return [trials, *write(kept.study, measured_in, now, course, evidence, out)]
 

@@ -161,13 +161,14 @@ def _sweep(
     stop: loop.Stop,
 ) -> Ending:
     study = kept.study
+    budget = 0 if study.nr_trials is None else course.budget
 
     def status(state: str, trials: int, hypervolume: float) -> None:
         document = {
             "study": study.name,
             "state": state,
             "trials": trials,
-            "budget": course.budget,
+            "budget": budget,
             "hypervolume": hypervolume,
             "updated_s": time.time(),
             "owner": f"pid {os.getpid()} on {socket.gethostname()}",
@@ -175,7 +176,8 @@ def _sweep(
         keeping.write_status(kept.directory, document)
 
     status("running", course.settled, 0.0)
-    with Progress(messages, course.budget, executor.workers, status=status) as progress:
+    native = (lambda: study.budget.share(course.spent)) if study.backend == "native" else None
+    with Progress(messages, budget, executor.workers, status=status, native_share=native) as progress:
         ending = loop.sweep(study, course, proposer, executor, store, tracker, progress, stop=stop)
     status("interrupted" if ending.interrupted else "complete", ending.trials, ending.standing.hypervolume)
     return ending

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sweep.study import Combine
-from sweep.trial import Attempt, Evidence, Interval, Measurement, Trial
+from sweep.trial import Attempt, Evidence, Interval, Measurement, Spent, Trial
 
 REFERENCE: Final[dict[Combine, float]] = {"mean": 2.0, "worst": 2.0, "regret": 1.0}
 """Hypervolume is measured from here in each objective: twice the baseline, or a regret of one baseline. What
@@ -79,7 +79,7 @@ class Standing:
     compared: the baseline and what kernels do. best: for each scenario, for each objective, the smallest
     ratio of a feasible configuration. level: SIMULATED, or the backend of noisy measurements; machine: the key
     of its fingerprint. certainty: of noisy points, by trial number. repeats: trials that measured a
-    configuration again.
+    configuration again. spent: by all settled attempts.
     """
 
     objectives: tuple[str, ...]
@@ -98,6 +98,18 @@ class Standing:
     machine: str = ""
     certainty: Mapping[int, Certainty] = field(default_factory=dict)
     repeats: int = 0
+    spent: Spent = field(default_factory=Spent)
+
+    @property
+    def unmeasured(self) -> frozenset[str]:
+        """Metrics without a meaning where this was measured; they stand as 0 in measurements."""
+        of = (evidence.unmeasured for point in self.compared[:1] for _, evidence in point.evidence)
+        return frozenset(name for names in of for name in names)
+
+    @property
+    def told(self) -> int:
+        """Settled trials."""
+        return self.measured + len(self.failed) + self.repeats
 
     @property
     def baseline(self) -> Point | None:

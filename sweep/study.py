@@ -18,7 +18,7 @@ from sweep.fields import Seconds, Section
 from sweep.levels import NATIVE_BATCH_SIZE, SLAB_METRICS, Native, Promotion
 from sweep.propose import Range, Space
 from sweep.propose.narrow import narrowed
-from sweep.trial import METRICS
+from sweep.trial import METRICS, Spent
 from workloads import Scale
 
 Combine: TypeAlias = Literal["mean", "worst", "regret"]
@@ -56,6 +56,13 @@ class Budget(Section):
     native_blocks: int | None = Field(
         default=None, gt=0, le=10_000_000, description="Of native trials together, in all scenarios."
     )
+
+    def share(self, spent: Spent) -> float:
+        """How much of the native budget that is; 1 or more where it is used up, 0 where there is none."""
+        return max(
+            spent.time_s / self.native_time_s if self.native_time_s else 0.0,
+            spent.blocks / self.native_blocks if self.native_blocks else 0.0,
+        )
 
 
 class WorkloadUse(Section):
@@ -326,6 +333,11 @@ class Study(Section):
             raise ValueError(
                 f"native.allocator: {meaningless[0]} has no meaning with {allocator}; choose slab, or another metric"
             )
+
+    @property
+    def nr_trials(self) -> int | None:
+        """Trials that end it; None of a ladder, whose native part ends by its time or blocks."""
+        return None if self.ladder else self.budget.trials
 
     def how_native(self) -> Native:
         """The native section, or its defaults."""

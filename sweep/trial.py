@@ -299,6 +299,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What attempts took. blocks: of noisy measurements, undisturbed ones."""
+
+    time_s: float = 0.0
+    blocks: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.time_s + other.time_s, self.blocks + other.blocks)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at a trial: complete measurements, or a failure (with those scenarios that ended)."""
 
@@ -315,6 +326,10 @@ class Attempt:
     def settles(self) -> bool:
         """Whether the trial has ended with this attempt: measured, or the configuration's own failure."""
         return self.failure is None or not self.failure.cause.is_the_machines
+
+    @property
+    def spent(self) -> Spent:
+        return Spent(self.elapsed_s, sum(evidence.blocks for _, evidence in self.evidence))
 
     def measurement(self, scenario: str) -> Measurement:
         """Raises KeyError where that scenario was not measured."""

@@ -24,9 +24,12 @@ def versions() -> tuple[tuple[str, str], ...]:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """store_digest: of all attempts, as the store gives it. attempts: all tries, those that machines failed
-    and that were made again included. complete: the budget was used up."""
+    and that were made again included. complete: the budget was used up. measured_on: of native figures, the
+    machine in a few words; host: all that is known of it, by name."""
 
     store_digest: str
     attempts: int
     complete: bool
     versions: tuple[tuple[str, str], ...] = field(default_factory=versions)
+    measured_on: str = ""
+    host: tuple[tuple[str, str], ...] = ()

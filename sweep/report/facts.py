@@ -16,7 +16,7 @@ from sweep.report.bench import Bench
 from sweep.report.evidence import Evidence
 from sweep.report.importance import Importance, importance
 from sweep.report.path import Step, path
-from sweep.standing import REFERENCE, Point, Standing
+from sweep.standing import REFERENCE, SIMULATED, Point, Standing
 from sweep.study import Study
 from sweep.trial import Configuration, Measurement
 
@@ -174,7 +174,7 @@ def gather(
         kernels=kernels,
         overall=tuple(compare(standing, kernels, name) for name in metrics) if standing.recommended else (),
         places=tuple(_place(standing, chosen, index, s) for index, s in enumerate(scenarios)),
-        path=path(standing, bench),
+        path=path(standing, bench) if standing.level == SIMULATED else (),
         rejected=_rejected(standing),
         failed=_failed(standing),
         importance=importance(standing),
@@ -212,7 +212,7 @@ def moments(course: Sequence[tuple[int, float]], number: int) -> list[tuple[int,
 def revalidation(configuration: Configuration) -> str:
     """What a type-stable cache costs its readers is in no figure; nothing for other policies."""
     if policies.policy(configuration.policy).typesafe:
-        return "readers pay for revalidation, which is not simulated"
+        return "readers pay for revalidation, which is in no figure"
     return ""
 
 

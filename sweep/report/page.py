@@ -15,7 +15,7 @@ from sweep.backends.simulator import build_id
 from sweep.report import charts, summary, svg, tables, words
 from sweep.report.facts import Facts, Place, moments
 from sweep.report.importance import MIN_POINTS
-from sweep.standing import REFERENCE, Point
+from sweep.standing import REFERENCE, SIMULATED, Point
 from sweep.trial import METRICS
 
 Courses: TypeAlias = Sequence[tuple[Place, Sequence[tuple[str, pa.Table]]]]
@@ -68,8 +68,15 @@ def _context(facts: Facts) -> dict[str, Any]:
     def ratio(number: float | None) -> str:
         return "–" if number is None else words.ratio(number)
 
+    noisy = standing.level != SIMULATED
+    rests_on = {m: dict(p.evidence)[s] for p in standing.points for s, m in p.measurements} if noisy else {}
+
     def amount(name: str, measurement: Any) -> str:
-        return words.metric_value(name, measurement.get(name))
+        text = words.amount(name, measurement, standing)
+        known = rests_on[measurement].value(name) if noisy and measurement in rests_on else None
+        if known is None:
+            return text
+        return f"{text} [{words.metric_value(name, known.low)}, {words.metric_value(name, known.high)}]"
 
     def quotient(name: str, mine: Any, other: Any) -> float | None:
         """A metric of one measurement to another's; None where that is 0."""
@@ -90,6 +97,11 @@ def _context(facts: Facts) -> dict[str, Any]:
         "max_rows": MAX_FRONT_ROWS,
         "label": lambda point: tables.label(point, standing),
         "value": value,
+        "point_value": lambda point, place: words.point_value(point, place, standing),
+        "chance": lambda point: words.chance(point, standing),
+        "noisy": noisy,
+        "figures": words.figures(standing),
+        "budget": words.budget(facts.study),
         "gain": lambda number: f"{-number:+.3f}" if number else "0",
         "ratio": ratio,
         "amount": amount,

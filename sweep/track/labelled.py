@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sweep.report import tables
+from sweep.report import tables, words
 from sweep.standing import Point, Standing
 
 MAX_LABELLED: Final = 60
@@ -52,10 +52,18 @@ def _labelled(point: Point, now: Standing) -> Labelled:
     values = [(f"{name}.ratio", r) for name, r in zip(now.objectives, point.ratios, strict=True)]
     if now.combine != "mean":
         values += [(f"{name}.{now.combine}", v) for name, v in zip(now.objectives, point.values, strict=True)]
+    if known := now.certainty.get(point.trial.number):
+        values.append(("on_front", known.on_front))
+        for name, interval in zip(now.objectives, known.values, strict=True):
+            values += [
+                (f"{name}.{now.combine}.low", interval.low),
+                (f"{name}.{now.combine}.high", interval.high),
+            ]
     measured = [
         (scenario, name, float(value))
         for scenario, m in point.measurements
         for name, value in m.flat().items()
+        if name not in now.unmeasured
     ]
     if len(measured) > MAX_METRICS:
         measured = [each for each in measured if each[1] in now.objectives]
@@ -68,7 +76,7 @@ def _labelled(point: Point, now: Standing) -> Labelled:
             "trial": str(point.trial.number),
             "origin": point.trial.origin,
             "feasible": str(point.feasible).lower(),
-            "figures": "simulated",
+            "figures": words.figures(now),
         },
         params={"policy": configuration.policy}
         | {name: str(value).lower() for name, value in configuration.params},

@@ -70,7 +70,7 @@ def test_labels(measured: Measured) -> None:
 
 
 def test_points_as_arrow_have_a_row_per_scenario(standing: Standing) -> None:
-    table = tables.points_table(standing.points, standing.objectives)
+    table = tables.points_table(standing.points, standing)
     assert table.num_rows == 2 * len(standing.points)
     first = standing.objectives[0]
     ratios = [row[0] for p in standing.points for row in p.scenario_ratios]
