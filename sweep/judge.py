@@ -147,6 +147,14 @@ class Judge:
         numbers = {p.trial.number for p in changed} | {self._points[place].trial.number for place in places}
         return [p for p in self._points if p.trial.number in numbers]
 
+    def spreads(self, point: Point) -> tuple[float, ...]:
+        """Of a noisy point's values, the standard deviations of their logarithms; of an exact one, none."""
+        if not point.intervals:
+            return ()
+        drawn = self._drawn(point)
+        known = (noise.interval(value, drawn[:, place]) for place, value in enumerate(point.values))
+        return tuple(map(noise.spread, known))
+
     def standing(self, *, points: bool = True) -> Standing:
         """All of it; without the points where only those are wanted that have a name."""
         best, why = recommended(self._front, [p.values for p in self._front], self.reference)

@@ -114,7 +114,7 @@ def _tell(batch: Batch, judge: Judge, proposer: Proposer, trouble: str, *, withd
     proposer.observe(
         [
             *(Observation(configuration, ()) for configuration in (*failed, *batch.given_up)),
-            *(Observation(p.trial.configuration, p.values, p.excess) for p in changed),
+            *(Observation(p.trial.configuration, p.values, p.excess, judge.spreads(p)) for p in changed),
         ]
     )
 

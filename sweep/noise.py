@@ -64,15 +64,20 @@ def on_front(points: Sequence[Array]) -> list[float]:
     dominates it."""
     if not points:
         return []
-    values = np.stack(points, axis=1)  # (world, point, objective)
+    values = np.stack(points, axis=1)
+    if values.shape[2] > 2:
+        values = values[:: len(values) // min(_WORLDS_OF_MANY, len(values))]
+    return [float(share) for share in fronts(values).mean(axis=0)]
+
+
+def fronts(values: Array) -> NDArray[np.bool_]:
+    """values: (world, point, objective). (world, point): whether the point is on its world's front."""
     if values.shape[2] == 2:
-        found = _front_of_two(values[..., 0], values[..., 1])
-        return [float(share) for share in found.mean(axis=0)]
-    count = np.zeros(len(points))
-    some = values[:: len(values) // min(_WORLDS_OF_MANY, len(values))]
-    for world in some:
-        count[pareto.non_dominated([tuple(row) for row in world])] += 1
-    return [float(share) for share in count / len(some)]
+        return _front_of_two(values[..., 0], values[..., 1])
+    found = np.zeros(values.shape[:2], dtype=bool)
+    for place, world in enumerate(values):
+        found[place, pareto.non_dominated([tuple(row) for row in world])] = True
+    return found
 
 
 def _front_of_two(x: Array, y: Array) -> NDArray[np.bool_]:
