@@ -62,15 +62,12 @@ class Promoter(Proposer):
         sampler: Callable[[], Proposer],
         seed: int,
     ) -> None:
-        """simulated: in the order of their trials. sampler: makes one that was told nothing yet."""
+        """simulated: in the order of their trials; those outside the space are not promoted, but teach the
+        model where they are measured as well. sampler: makes one that was told nothing yet."""
         self._space = space
-        self._simulated = {
-            each.configuration.key(): each
-            for each in simulated
-            if each.configuration in space and each.values
-        }
+        self._simulated = {each.configuration.key(): each for each in simulated if each.values}
         self._errors, self._rules, self._sampler, self._seed = errors, rules, sampler, seed
-        feasible = [each for each in self._simulated.values() if each.feasible]
+        feasible = [e for e in self._simulated.values() if e.feasible and e.configuration in space]
         self._pool = {each.configuration.key(): each for each in _nearest(feasible)}
         self._told: dict[str, Observation] = {}
         self._runs: dict[str, int] = {}
@@ -169,7 +166,7 @@ class Promoter(Proposer):
         is_on = noise.fronts(worlds)
         corner = (self._rules.reference,) * worlds.shape[2]
         for world, on in zip(worlds, is_on, strict=True):
-            hopeful = [place for place in np.flatnonzero(on) if place >= settled]
+            hopeful = [int(place) for place in np.flatnonzero(on) if place >= settled]
             best = _adds_most([tuple(row) for row in world], settled, hopeful, corner)
             if best is not None:
                 return candidates[best - settled].configuration
