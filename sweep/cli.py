@@ -34,6 +34,22 @@ class Form(StrEnum):
     json = "json"
 
 
+class Rcu(StrEnum):
+    """Whose grace periods and callbacks a native trial has."""
+
+    kernel_like = "kernel_like"
+    liburcu = "liburcu"
+
+
+class Allocator(StrEnum):
+    """Where a native trial's objects come from."""
+
+    slab = "slab"
+    glibc = "glibc"
+    jemalloc = "jemalloc"
+    mimalloc = "mimalloc"
+
+
 class Schema(StrEnum):
     """What a schema is of."""
 
@@ -58,6 +74,19 @@ Archive = Annotated[
 ]
 Track = Annotated[str | None, typer.Option(help="MLflow tracking URI; default: sqlite in the store.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Without MLflow.")]
+RcuOption = Annotated[
+    Rcu, typer.Option("--rcu", help="kernel_like: as the profile says; liburcu: its call_rcu().")
+]
+AllocatorOption = Annotated[
+    Allocator, typer.Option("--allocator", help="slab: ours, after SLUB; or the malloc of that library.")
+]
+Cpus = Annotated[
+    str | None, typer.Option(help="CPUs to own, such as 0,1; default: the first ones permitted.")
+]
+Window = Annotated[
+    str | None, typer.Option(help="START,LENGTH such as 2s,1.5s: that part of the workload alone.")
+]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds that a pass may take beyond its workload's.")]
 Format = Annotated[Form, typer.Option("--format", help="json: one document on standard output.")]
 
 
@@ -259,6 +288,83 @@ def simulate(
             plot=plot,
         )
         return 0
+
+    _run(work)
+
+
+@app.command()
+def measure(
+    workload: Annotated[str, typer.Option(help="A workload by name, or a Parquet file.")],
+    machine: Annotated[str, typer.Option(help="A machine profile by name, or a YAML file.")] = "vm-2cpu",
+    policy: Annotated[str, typer.Option(help="A policy, or a preset such as linux-6.12.")] = "per_object",
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the policy.")] = None,
+    machine_set: Annotated[
+        list[str] | None,
+        typer.Option("--machine-set", help="KEY=VALUE of the profile, such as nocb.nocb=true."),
+    ] = None,
+    rcu: RcuOption = Rcu.kernel_like,
+    allocator: AllocatorOption = Allocator.slab,
+    cpus: Cpus = None,
+    blocks: Annotated[
+        int | None,
+        typer.Option(min=2, max=1000, help="ABBA blocks; default: until both objectives are known to 5 %."),
+    ] = None,
+    window: Window = None,
+    readers: Annotated[
+        str | None, typer.Option(help="mm_ref or rcu_only, instead of the workload's.")
+    ] = None,
+    dilation: Annotated[float, typer.Option(min=0.001, help="Stretch the workload's times by this.")] = 1.0,
+    replicas: Annotated[int, typer.Option(min=1, help="Copies of the workload, on further CPUs.")] = 1,
+    loops: Annotated[int, typer.Option(min=1, help="Times that the workload is run through.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the readers.")] = 0,
+    timeout: Timeout = defaults.PASS_TIMEOUT_S,
+    form: Format = Form.table,
+) -> None:
+    """One configuration on this machine's CPUs, in real time. Example: python -m sweep measure --workload
+    shell-configure --window 2s,1.2s --policy whole_list"""
+
+    def work() -> int:
+        from sweep import measure_command, native_trial, trial_options
+        from workloads import Scale
+
+        request = trial_options.resolve(
+            workload=workload,
+            machine=machine,
+            policy=policy,
+            params=overrides or [],
+            machine_overrides=machine_set or [],
+            scale=Scale(dilation, replicas, loops, trial_options.parse_window(window)),
+            readers=readers,
+            seed=seed,
+        )
+        options = native_trial.NativeOptions(rcu.value, allocator.value, cpus, blocks, timeout)
+        return measure_command.run(request, options, form)
+
+    _run(work)
+
+
+@app.command()
+def selftest(
+    workload: Annotated[
+        list[str] | None, typer.Option(help="A workload by name, or a Parquet file; may be repeated.")
+    ] = None,
+    window: Window = None,
+    machine: Annotated[str, typer.Option(help="A machine profile by name, or a YAML file.")] = "vm-2cpu",
+    rcu: RcuOption = Rcu.kernel_like,
+    allocator: AllocatorOption = Allocator.slab,
+    cpus: Cpus = None,
+    blocks: Annotated[int, typer.Option(min=2, max=1000, help="ABBA blocks in each workload.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of the readers.")] = 0,
+    timeout: Timeout = defaults.PASS_TIMEOUT_S,
+    form: Format = Form.table,
+) -> None:
+    """The baseline against itself: what can this machine tell apart? Example: python -m sweep selftest --cpus 0,1"""
+
+    def work() -> int:
+        from sweep import native_trial, selftest_command
+
+        options = native_trial.NativeOptions(rcu.value, allocator.value, cpus, blocks, timeout)
+        return selftest_command.run(workload or [], window, machine, seed, options, form)
 
     _run(work)
 

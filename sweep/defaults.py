@@ -10,6 +10,8 @@ NODE_TIMEOUT_S: Final = 6.0
 """Until a silent node of a Ray that is started here counts as lost."""
 TRIAL_TIMEOUT_S: Final = 3600.0
 """Until a trial's worker is given up."""
+PASS_TIMEOUT_S: Final = 60.0
+"""What a native pass may take beyond its workload's own time, until it is given up."""
 
 
 def store_option(store: Path) -> str:

@@ -3,20 +3,17 @@ Parquet file or a picture."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final
 
-import policies
 import workloads
-from sweep import machine as machines
-from sweep import units
+from sweep import trial_options, units
 from sweep.errors import InputError
-from sweep.trial import METRICS, Configuration, Measurement
+from sweep.trial import METRICS, Measurement
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,19 +25,6 @@ SERIES_POINTS: Final = 2000
 
 WIDE: Final = 140
 """Columns of a terminal from which on the table says what each metric means."""
-
-ReaderKind = Literal["mm_ref", "rcu_only"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Request:
-    """One trial to simulate, resolved: what `run` simulates and what the picture's title says."""
-
-    workload: workloads.Workload
-    machine: machines.Machine
-    configuration: Configuration
-    scale: workloads.Scale
-    seed: int
 
 
 def run(
@@ -73,17 +57,17 @@ def run(
     """
     from sweep.backends.simulator import simulate
 
-    _one_of("format", format, ("table", "json"))
+    trial_options.one_of("format", format, ("table", "json"))
     for path in (series, plot):
         if path is not None:
             _check_place(path)
-    request = resolve(
+    request = trial_options.resolve(
         workload=workload,
         machine=machine,
         policy=policy,
         params=params,
         machine_overrides=machine_overrides,
-        scale=workloads.Scale(dilation, replicas, loops, parse_window(window)),
+        scale=workloads.Scale(dilation, replicas, loops, trial_options.parse_window(window)),
         readers=readers,
         seed=seed,
     )
@@ -100,7 +84,7 @@ def run(
     if format == "json":
         print(json.dumps(result.measurement.nested(), indent=2))
     else:
-        _print_table(_title(request), result.measurement)
+        _print_table(f"{trial_options.title(request)} (simulated)", result.measurement)
     if series is not None:
         with _whole(series) as partial:
             _write_series(partial, request, result)
@@ -108,7 +92,7 @@ def run(
         from sweep.simulate_plot import write_plot
 
         with _whole(plot) as partial:
-            write_plot(partial, _title(request), result)
+            write_plot(partial, f"{trial_options.title(request)} (simulated)", result)
 
 
 def run_config(path: Path, format: str = "table") -> int:
@@ -117,7 +101,7 @@ def run_config(path: Path, format: str = "table") -> int:
 
     Raises sweep.errors.USER_ERRORS.
     """
-    _one_of("format", format, ("table", "json"))
+    trial_options.one_of("format", format, ("table", "json"))
     from rich.console import Console
 
     from sweep.backends.evaluator import EvaluationError, SimulatorEvaluator
@@ -169,86 +153,6 @@ def run_config(path: Path, format: str = "table") -> int:
                 text += " (the workload, the machine profile or the simulator is another one now)"
             messages.print(text, style="yellow", markup=False, soft_wrap=True)
     return int(any(differing.values()))
-
-
-def resolve(
-    *,
-    workload: str,
-    machine: str,
-    policy: str,
-    params: Sequence[str],
-    machine_overrides: Sequence[str],
-    scale: workloads.Scale,
-    readers: str | None,
-    seed: int,
-) -> Request:
-    """Names to values. Raises as `run` does."""
-    found = workloads.load(workload)
-    if readers is not None:
-        _one_of("readers", readers, ("mm_ref", "rcu_only"))
-        found = found.with_(readers=dataclasses.replace(found.readers, kind=cast(ReaderKind, readers)))
-    return Request(
-        workload=found,
-        machine=machines.load(machine).with_(**_pairs(machine_overrides)),
-        configuration=_configuration(policy, _pairs(params)),
-        scale=scale,
-        seed=seed,
-    )
-
-
-def _configuration(name: str, words: Mapping[str, str]) -> Configuration:
-    """A policy, or what a preset makes of one, with the parameters that `words` set."""
-    base: dict[str, policies.ParamValue] = {}
-    if name in policies.presets() or name.startswith("linux-"):
-        preset = policies.preset(name)
-        name, base = preset.policy, dict(preset.params)
-    policy = policies.policy(name)
-    given = {key: policy.param(key).parse(word) for key, word in words.items()}
-    return Configuration.of(name, policy.validate(base | given))
-
-
-def parse_window(text: str | None) -> tuple[int, int] | None:
-    """`2 s, 1.5 s`: (start, length) in ns. Raises InputError."""
-    if text is None:
-        return None
-    try:
-        start, length = (round(units.quantity(part.strip(), "ns")) for part in text.split(","))
-    except ValueError as error:  # of units, or of two values to unpack
-        raise InputError(f"--window {text}: expected START,LENGTH such as 2s,1.5s ({error})") from None
-    return start, length
-
-
-def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
-    if word not in known:
-        raise InputError(f"--{option} {word}: expected {' or '.join(known)}")
-
-
-def _pairs(settings: Sequence[str]) -> dict[str, str]:
-    pairs = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not (name.strip() and equals):
-            raise InputError(f"{setting!r} sets nothing: expected name=value")
-        pairs[name.strip()] = value.strip()
-    return pairs
-
-
-def _title(request: Request) -> str:
-    scale = request.scale
-    extra = [
-        f"{name} {value:g}"
-        for name, value, plain in (
-            ("dilation", scale.dilation, 1.0),
-            ("replicas", scale.replicas, 1),
-            ("loops", scale.loops, 1),
-        )
-        if value != plain
-    ]
-    if scale.window_ns is not None:
-        start, length = map(units.format_time, scale.window_ns)
-        extra.insert(0, f"{length} from {start}")
-    scenario = ", ".join([f"{request.workload.name} on {request.machine.name}", *extra])
-    return f"{scenario}: {request.configuration} (simulated)"
 
 
 def _print_table(title: str, measurement: Measurement) -> None:
@@ -315,7 +219,7 @@ def _whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _write_series(path: Path, request: Request, result: SimulationResult) -> None:
+def _write_series(path: Path, request: trial_options.TrialRequest, result: SimulationResult) -> None:
     """t_ns, retained_bytes, and its parts; the file's metadata says what was simulated."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -89,9 +89,8 @@ def _passes(text: str, expected: int) -> Iterator[Pass]:
             raise _GarbageError(f"line {number + 1} is not pass {number}")
         metrics = _typed(values.get("metrics"), dict, "metrics")
         unmeasured = tuple(name for name in metrics if metrics[name] is None)
-        if sorted(unmeasured) != sorted(
-            _typed(values.get("unmeasured", list(unmeasured)), list, "unmeasured")
-        ):
+        named = _typed(values.get("unmeasured"), list, "unmeasured")
+        if len(named) != len(unmeasured) or any(name not in named for name in unmeasured):
             raise _GarbageError("unmeasured does not name the metrics that are null")
         yield Pass(
             measurement=_measurement(metrics),

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sweep.backends.native.errors import NativeError
-from sweep.machine import Machine
+from sweep.machine import MAX_CPUS, Machine
 from sweep.trial import Cause
 
 _SYSFS = Path("/sys/devices/system/cpu")
@@ -30,7 +30,10 @@ def parse(text: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for part in text.strip().split(","):
         first, _, last = part.partition("-")
-        numbers += range(int(first), int(last or first) + 1)
+        span = range(int(first), int(last or first) + 1)
+        if not span or span[-1] >= MAX_CPUS:
+            raise ValueError(f"no CPUs: {part!r}")
+        numbers += span
     return tuple(numbers)
 
 

@@ -1,0 +1,1 @@
+"""Holds the simulator to a machine: how well it predicts, per metric, and where it is wrong."""

@@ -1,0 +1,141 @@
+"""Agreement as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sweep.agreement.model import Agreement, LogError, MetricAgreement, PartAgreement
+from sweep.agreement.settings import Target
+from sweep.trial import METRICS
+from sweep.units import format_value
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TITLES = {
+    "all": "all workloads",
+    "development": "workloads on which faults of the simulator are looked for",
+    "held_out": "workloads that only score",
+}
+
+
+def reached(found: MetricAgreement, target: Target) -> tuple[bool, bool | None]:
+    """Whether the rank correlation is (pooled, and in the median over workloads), and the median error; None
+    where the target names none."""
+    both = (found.pooled.spearman, found.within_median.spearman)
+    error = target.median_error
+    return (
+        all(each is not None and each >= target.spearman for each in both),
+        None if error is None else found.median_error is not None and found.median_error <= error,
+    )
+
+
+def metrics(part: PartAgreement, targets: Sequence[Target], shown: Sequence[str]) -> Table:
+    """One row per metric; what each column is stands in docs/agreement.md."""
+    from rich.table import Table
+
+    title = f"{_TITLES[part.part]}: {', '.join(part.workloads)}; {part.configurations} configurations"
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric", no_wrap=True)
+    for column in ("rho", "within", "worst", "tau", "error", "p90", "bias", "noise", "no ratio"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("target")
+    aims = {target.metric: target for target in targets}
+    for name in shown:
+        found = {each.metric: each for each in part.metrics}.get(name)
+        if found is None:
+            table.add_row(name, *[""] * 9, "not measured here")
+            continue
+        table.add_row(
+            name,
+            _number(found.pooled.spearman),
+            _number(found.within_median.spearman),
+            _number(found.within_min.spearman),
+            _number(found.pooled.kendall),
+            _percent(found.median_error),
+            _percent(found.p90_error),
+            _bias(found.absolute),
+            _percent(found.noise),
+            f"{found.left_out}/{found.pairs}" if found.left_out else "",
+            ", ".join(_verdicts(found, aims[name])) if name in aims else "",
+        )
+    return table
+
+
+def _verdicts(found: MetricAgreement, target: Target) -> Iterator[str]:
+    rank, error = reached(found, target)
+    yield f"rho >= {target.spearman:g} {_reached(rank)}"
+    if error is not None and target.median_error is not None:
+        yield f"error <= {100 * target.median_error:g} % {_reached(error)}"
+
+
+def _reached(yes: bool) -> str:
+    return "reached" if yes else "NOT reached"
+
+
+def fronts(agreement: Agreement) -> Table:
+    """What of each measured front the simulated one finds."""
+    from rich.table import Table
+
+    table = Table(title=f"fronts of {' and '.join(agreement.objectives)}", title_justify="left")
+    table.add_column("workload")
+    columns = ("share found", "by chance", "on measured front", "on simulated front", "on both")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for part in agreement.parts:
+        for each in part.fronts:
+            if each.where == "mean" or part.part == "all":
+                where = each.where
+                if where == "mean":
+                    where = f"mean of ratios, {_TITLES[part.part]}"
+                found = (_percent(each.share), _percent(each.by_chance))
+                table.add_row(where, *found, str(each.measured), str(each.simulated), str(each.both))
+    return table
+
+
+def policies(part: PartAgreement, names: Sequence[str]) -> Table:
+    """Bias by policy, of some metrics."""
+    from rich.table import Table
+
+    table = Table(title="measured / simulated by policy (median; spread as a factor)", title_justify="left")
+    table.add_column("policy", no_wrap=True)
+    known = {each.metric: dict(each.by_policy) for each in part.metrics}
+    names = [name for name in names if name in known]
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for policy in sorted({policy for name in names for policy in known[name]}):
+        table.add_row(policy, *(_bias(known[name][policy], spread=True) for name in names))
+    return table
+
+
+def drift(agreement: Agreement) -> Table:
+    """The baseline over the campaign."""
+    from rich.table import Table
+
+    table = Table(title="the baseline, measured again and again", title_justify="left")
+    table.add_column("workload")
+    table.add_column("metric")
+    for column in ("times", "median", "lowest", "highest"):
+        table.add_column(column, justify="right")
+    for each in agreement.drift:
+        unit = METRICS[each.metric].unit
+        values = (format_value(value, unit) for value in (each.median, each.low, each.high))
+        table.add_row(each.workload, each.metric, str(each.measurements), *values)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _bias(error: LogError, *, spread: bool = False) -> str:
+    from math import exp
+
+    if not error.pairs:
+        return "-"
+    return f"{error.factor:.2f}x" + (f" ({exp(error.spread):.2f})" if spread else "")

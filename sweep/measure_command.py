@@ -1,0 +1,126 @@
+"""What `python -m sweep measure` does: one configuration on this machine's own CPUs, beside the baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from sweep import native_trial, trial_options, units
+from sweep.backends.native import evaluator
+from sweep.backends.native.fingerprint import Fingerprint
+from sweep.native_trial import NativeOptions
+from sweep.trial import METRICS, Interval
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sweep.backends.native.blocks import Comparison
+    from sweep.trial_options import TrialRequest
+
+
+def run(request: TrialRequest, options: NativeOptions, form: str) -> int:
+    """Measure and print every metric with its 95 % interval and its ratio to the baseline; the exit code.
+
+    Raises sweep.errors.USER_ERRORS.
+    """
+    settings = options.settings()
+    messages = Console(stderr=True)
+    found = evaluator.compare(
+        native_trial.scenario(request),
+        request.configuration,
+        settings,
+        native_trial.OBJECTIVES,
+        told=native_trial.reporter(messages, settings.max_blocks),
+    )
+    fingerprint = Fingerprint.take()
+    if form == "json":
+        print(json.dumps(_document(request, options, found, fingerprint), indent=2))
+        return 0
+    console = Console()
+    how = f"{options.rcu}, allocator {options.allocator}"
+    console.print(_table(f"{trial_options.title(request)} ({native_trial.LABEL}; {how})", found))
+    console.print(native_trial.disturbance_words(found), markup=False, highlight=False)
+    if found.unmeasured:
+        console.print(
+            f"Not measured with this allocator and mode: {', '.join(found.unmeasured)}.", markup=False
+        )
+    console.print(native_trial.fingerprint_table(fingerprint.lines(), fingerprint.key()))
+    return 0
+
+
+def _table(title: str, found: Comparison) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric", no_wrap=True)
+    for column in ("value", "95 % interval", "unit", "ratio", "95 % interval"):
+        table.add_column(column, justify="left" if column == "unit" else "right", no_wrap=True)
+    values, ratios = dict(found.values), dict(found.ratios)
+    names = list(METRICS)
+    groups = [name.partition(".")[0] for name in names]
+    for place, (name, metric) in enumerate(METRICS.items()):
+        last = place + 1 == len(names) or groups[place] != groups[place + 1]
+        first = place == 0 or groups[place] != groups[place - 1]
+        table.add_row(
+            name,
+            *_cells(name, found, values),
+            metric.unit,
+            *_ratio_cells(ratios.get(name)),
+            style="bold red" if name == "violations" and found.measurement.violations else None,
+            end_section=last and not first,
+        )
+    return table
+
+
+def _cells(name: str, found: Comparison, values: Mapping[str, Interval]) -> tuple[str, str]:
+    if name in found.unmeasured:
+        return "not measured", ""
+    if (interval := values.get(name)) is None:  # violations are counted, not estimated
+        return f"{found.measurement.get(name):,}", ""
+    return _figure(interval.value), f"{_figure(interval.low)} .. {_figure(interval.high)}"
+
+
+def _ratio_cells(ratio: Interval | None) -> tuple[str, str]:
+    if ratio is None:
+        return "-", ""
+    return units.format_ratio(ratio.value), f"{ratio.low:.3f} .. {ratio.high:.3f}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.1f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _document(
+    request: TrialRequest, options: NativeOptions, found: Comparison, fingerprint: Fingerprint
+) -> dict[str, Any]:
+    base = evaluator.baseline()
+    values, ratios = dict(found.values), dict(found.ratios)
+    return {
+        "figures": native_trial.LABEL,
+        "workload": request.workload.name,
+        "window_ns": request.scale.window_ns,
+        "machine": request.machine.name,
+        "policy": request.configuration.policy,
+        "params": request.configuration.mapping(),
+        "baseline": {"policy": base.policy, "params": base.mapping()},
+        "rcu": options.rcu,
+        "allocator": options.allocator,
+        "cpus": list(options.settings().cpus),
+        "seed": request.seed,
+        **native_trial.disturbance_document(found),
+        "violations": found.measurement.violations,
+        "unmeasured": list(found.unmeasured),
+        "metrics": {
+            name: {
+                "unit": METRICS[name].unit,
+                **(native_trial.interval_document(interval) or {}),
+                "ratio": native_trial.interval_document(ratios.get(name)),
+            }
+            for name, interval in values.items()
+        },
+        "details": dict(found.used[-1].candidate[-1].details),
+        "fingerprint": native_trial.fingerprint_document(fingerprint),
+    }
