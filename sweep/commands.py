@@ -95,6 +95,7 @@ def _ago(at_s: float) -> str:
 def show_status(store: Path, name: str, form: str) -> int:
     """One study's standing: state, counts by policy and by cause of failure, recommendation."""
     from sweep import kept
+    from sweep.climbing import climb
     from sweep.report import tables
 
     found = kept.find(store, name)
@@ -120,6 +121,12 @@ def show_status(store: Path, name: str, form: str) -> int:
             "native_time_s": round(now.spent.time_s, 1),
             "native_blocks": now.spent.blocks,
             "repeats": now.repeats,
+        }
+    if climbed := climb(found, attempts):
+        document |= {
+            "simulated_in": climbed.study,
+            "promoted": climbed.promoted,
+            "promotion_stopped": climbed.stopped,
         }
     if form == "json":
         print_json(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policies import PolicyError
+from sweep.agreement.model import AgreementError
 from sweep.backends.native.errors import NativeError
 from sweep.backends.simulator import SimulationError
 from sweep.execute import ExecutorError
@@ -20,6 +21,7 @@ class InputError(ValueError):
 
 
 USER_ERRORS: tuple[type[Exception], ...] = (
+    AgreementError,
     ExecutorError,
     InputError,
     MachineError,

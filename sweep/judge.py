@@ -19,6 +19,7 @@ from operator import attrgetter
 
 from sweep import noise, pareto
 from sweep.constraint import Constraint
+from sweep.propose import Observation
 from sweep.recommend import recommended
 from sweep.standing import REFERENCE, SIMULATED, Broken, Certainty, Point, Standing, mean
 from sweep.study import Combine
@@ -338,6 +339,17 @@ def regret(point: Point, best: Sequence[Sequence[float]]) -> tuple[float, ...]:
         for ratios, leasts in zip(point.scenario_ratios, best, strict=True)
     )
     return tuple(max(column) for column in zip(*behind, strict=True))
+
+
+def observed(made: Judge, settled: Sequence[Attempt], given_up: Sequence[Configuration]) -> list[Observation]:
+    """Tells a judge of these attempts; what a proposer is told of them then. Of what failed it learns nothing
+    but not to ask for it again. Raises MixtureError."""
+    changed = made.add(settled)
+    failed = [a.trial.configuration for a in settled if a.failure and a.trial.origin != REPEAT]
+    return [
+        *(Observation(configuration, ()) for configuration in (*failed, *given_up)),
+        *(Observation(p.trial.configuration, p.values, p.excess, made.spreads(p)) for p in changed),
+    ]
 
 
 def _pooled(trial: Trial, runs: Sequence[Attempt]) -> Attempt:

@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from sweep.course import Batch, Course
 from sweep.execute.port import Executor
-from sweep.judge import Judge
+from sweep.judge import Judge, observed
 from sweep.progress import Progress
-from sweep.propose import Observation, Proposer
+from sweep.propose import Proposer
 from sweep.standing import Standing
 from sweep.store.port import Store
 from sweep.study import Study
@@ -109,14 +109,7 @@ def _tell(batch: Batch, judge: Judge, proposer: Proposer, trouble: str, *, withd
         if withdrawn and not _has_baseline(batch):
             return  # stopped before its baseline ended: nothing can be compared yet
         _check_baseline(batch, judge.metrics, trouble)
-    changed = judge.add(batch.settled)
-    failed = [a.trial.configuration for a in batch.settled if a.failure]
-    proposer.observe(
-        [
-            *(Observation(configuration, ()) for configuration in (*failed, *batch.given_up)),
-            *(Observation(p.trial.configuration, p.values, p.excess, judge.spreads(p)) for p in changed),
-        ]
-    )
+    proposer.observe(observed(judge, batch.settled, batch.given_up))
 
 
 def _has_baseline(batch: Batch) -> bool:

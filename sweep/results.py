@@ -11,6 +11,7 @@ from rich.console import Console
 
 from sweep import kept as keeping
 from sweep.backends.evaluator import Scenario
+from sweep.climbing import climb
 from sweep.commands import print_json
 from sweep.kept import Kept, course_of
 from sweep.report import Evidence
@@ -60,6 +61,7 @@ def _written(
         complete=kept.is_complete(now),
         measured_on=kept.host.summary() if kept.host else "",
         host=tuple(kept.host.lines()) if kept.host else (),
+        climb=climb(kept, attempts),
     )
     return [trials, *write(kept.study, measured_in, now, course, evidence, out)]
 

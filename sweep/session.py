@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from sweep import defaults, native_host, study_file
+from sweep import climbing, defaults, ladder, native_host, study_file
 from sweep import kept as keeping
 from sweep import launch as loop
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
@@ -20,6 +20,7 @@ from sweep.course import Course
 from sweep.dry_run import estimate
 from sweep.execute.port import Evaluate, Executor
 from sweep.kept import Kept, course_of
+from sweep.ladder import Promoter
 from sweep.launch import Ending
 from sweep.progress import Progress
 from sweep.propose import Proposer, make
@@ -120,9 +121,16 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     store = FileStore(directory, archive=options.archive)
     said = 0
     try:
-        kept = keeping.keep(directory, study, measured_in, sources, host)
+        here, below = _split(sources, native=True) if study.ladder else (sources, ())
+        kept = keeping.keep(directory, study, measured_in, here, host)
         said = _say(messages, store.notes())
-        course = Course(study, list(kept.keys), store.attempts(), kept.known())
+        attempts = store.attempts()
+        if study.ladder is not None:
+            # What was simulated when measuring began is what is chosen from to the end.
+            if not attempts and (code := _run(ladder.simulated(study), options, below)):
+                return code
+            proposer = climbing.promoter(kept)
+        course = Course(study, list(kept.keys), attempts, kept.known())
         with loop.interruptible() as stop:
             executor = _executor(
                 study, measured_in, owned, options
@@ -136,11 +144,18 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
             for path in written:
                 store.put_artifact(path)
             tracker.finish(ending.standing, written, complete=not ending.interrupted)
-        _print_end(kept, options, ending, written, tracker)
+        stopped = proposer.stopped if isinstance(proposer, Promoter) else ""
+        _print_end(kept, options, ending, written, tracker, stopped)
         return EXIT_INTERRUPTED if ending.interrupted else 0
     finally:
         store.close()
         _say(messages, store.notes()[said:])
+
+
+def _split(sources: Sequence[Kept], *, native: bool) -> tuple[list[Kept], list[Kept]]:
+    """Sources of the same kind, and the others, which are for the other level of a ladder."""
+    same = [each for each in sources if (each.host is not None) == native]
+    return same, [each for each in sources if each not in same]
 
 
 def _say(messages: Console, notes: Sequence[str]) -> int:
@@ -238,7 +253,9 @@ def mlflow_tracker(kept: Kept, uri: str | None) -> Tracker:
     )
 
 
-def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path], tracker: Tracker) -> None:
+def _print_end(
+    kept: Kept, options: Options, ending: Ending, written: list[Path], tracker: Tracker, stopped: str
+) -> None:
     from sweep.report import tables
 
     console = Console()
@@ -250,6 +267,8 @@ def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path]
         f"{now.hypervolume:.4f}; all workers busy {ending.all_busy:.0%} of the time",
         highlight=False,
     )
+    if stopped:
+        console.print(f"Promotion stopped: {stopped}", style="yellow", markup=False, soft_wrap=True)
     for path in written:
         console.print(f"  {shortest(path)}", markup=False, highlight=False, soft_wrap=True)
     place = defaults.store_option(options.store)

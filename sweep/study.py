@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -151,6 +151,9 @@ def _as_readers(value: Any) -> Any:
 Use = Annotated[WorkloadUse, BeforeValidator(_as_use, json_schema_input_type=str | WorkloadUse)]
 ReaderChange = Annotated[Readers, BeforeValidator(_as_readers, json_schema_input_type=str | Readers)]
 Ranges: TypeAlias = Mapping[str, Scalar | tuple[Scalar, ...] | Mapping[str, Scalar]]
+
+
+_LADDER_NAME: Final = 54
 
 
 class Study(Section):
@@ -302,6 +305,10 @@ class Study(Section):
         if self.ladder is not None:
             if self.backend != "native":
                 raise ValueError("backend: a ladder ends on the machine: leave it out, or write native")
+            if len(self.name) > _LADDER_NAME:
+                raise ValueError(
+                    f"name: of a ladder at most {_LADDER_NAME} characters: NAME.simulator is kept beside it"
+                )
             if self.combine == "regret":
                 raise ValueError(
                     "combine: a ladder needs mean or worst: the simulator's error is known as a factor, and a regret, "

@@ -72,9 +72,7 @@ def _label(metric: str, what: str) -> str:
     return f"{what} ({unit})" if unit else what
 
 
-def write_png(
-    path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]
-) -> None:
+def write_png(path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]) -> None:
     """A panel per metric. Filled: workloads used to find faults; rings: those held out. Raises OSError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -130,9 +128,7 @@ def _draw(axes: Any, panel: _Panel, colors: dict[str, str]) -> None:
     axes.grid(alpha=0.25)
 
 
-def write_html(
-    path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]
-) -> None:
+def write_html(path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]) -> None:
     """The same as one page that works offline; hovering shows configuration and workload. Raises OSError."""
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots

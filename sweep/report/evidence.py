@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Final
 
+from sweep.ladder import Climb
+
 _PACKAGES: Final = ("rcu-sweep", "numpy", "optuna", "pyarrow", "ray", "mlflow")
 
 
@@ -25,7 +27,7 @@ def versions() -> tuple[tuple[str, str], ...]:
 class Evidence:
     """store_digest: of all attempts, as the store gives it. attempts: all tries, those that machines failed
     and that were made again included. complete: the budget was used up. measured_on: of native figures, the
-    machine in a few words; host: all that is known of it, by name."""
+    machine in a few words; host: all that is known of it, by name. climb: of a ladder."""
 
     store_digest: str
     attempts: int
@@ -33,3 +35,4 @@ class Evidence:
     versions: tuple[tuple[str, str], ...] = field(default_factory=versions)
     measured_on: str = ""
     host: tuple[tuple[str, str], ...] = ()
+    climb: Climb | None = None

@@ -102,6 +102,9 @@ def _context(facts: Facts) -> dict[str, Any]:
         "noisy": noisy,
         "figures": words.figures(standing),
         "budget": words.budget(facts.study),
+        "climb": facts.evidence.climb,
+        "below": lambda point: _below(facts, point),
+        "error": words.error,
         "gain": lambda number: f"{-number:+.3f}" if number else "0",
         "ratio": ratio,
         "amount": amount,
@@ -117,6 +120,18 @@ def _context(facts: Facts) -> dict[str, Any]:
         "bounds": [str(bound) for bound in facts.study.bounds()],
         "build_id": build_id(),
     }
+
+
+def _below(facts: Facts, point: Point) -> list[tuple[str, str]]:
+    """On a ladder, of each objective: the simulated value of that configuration, and how far it is off."""
+    climb = facts.evidence.climb
+    simulated = climb.simulated.get(point.trial.configuration.key()) if climb else None
+    if simulated is None:
+        return [("not simulated", "")] * len(point.values)
+    return [
+        (words.value(below, facts.standing.combine), words.off(below, measured))
+        for below, measured in zip(simulated, point.values, strict=True)
+    ]
 
 
 def _charts(facts: Facts, courses: Courses) -> dict[str, Any]:

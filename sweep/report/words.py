@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sweep import units
+from sweep.ladder import Error
 from sweep.standing import SIMULATED, Point, Standing
 from sweep.study import Combine, Study
 from sweep.trial import METRICS, Interval, Measurement
@@ -91,6 +92,17 @@ def chance(point: Point, standing: Standing) -> str:
     """Of a noisy point, the probability that it is on the front: `97 %`."""
     known = standing.certainty.get(point.trial.number)
     return f"{known.on_front:.0%}" if known else "-"
+
+
+def off(simulated: float, measured: float) -> str:
+    """By how much a simulated value is off, of what was measured: `+12 %`."""
+    return f"{100 * (simulated / measured - 1):+.0f} %" if measured else "-"
+
+
+def error(known: Error) -> str:
+    """Of log(measured / simulated), as factors: `1.10 (0.95 to 1.27)`, in which two thirds lie."""
+    low, middle, high = (math.exp(known.bias + side * known.spread) for side in (-1, 0, 1))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def metric_value(name: str, value: float) -> str:
