@@ -369,6 +369,43 @@ def selftest(
     _run(work)
 
 
+@app.command()
+def agree(
+    machine: Annotated[
+        str, typer.Option(help="A profile calibrated on this machine: by name, or a YAML file.")
+    ] = "vm-2cpu",
+    workloads: Annotated[
+        str | None, typer.Option(help="Of those compared, only these: a,b,c. Default: all.")
+    ] = None,
+    configurations: Annotated[
+        int, typer.Option(min=1, max=10_000, help="In each workload; over all policies.")
+    ] = defaults.AGREE_CONFIGURATIONS,
+    repeats: Annotated[int, typer.Option(min=1, max=100, help="Passes of each, far apart in time.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of sample, order and readers.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="Directory; default: sweep-agreement/MACHINE.")
+    ] = None,
+    conf: Annotated[
+        Path | None, typer.Option(help="What is compared; default: conf/agreement/default.yaml.")
+    ] = None,
+    cpus: Cpus = None,
+    timeout: Timeout = defaults.PASS_TIMEOUT_S,
+    form: Format = Form.table,
+) -> None:
+    """How well does the simulator predict this machine? Example: python -m sweep agree --machine mine.yaml"""
+
+    def work() -> int:
+        from sweep import agree_command
+
+        names = tuple(word.strip() for word in (workloads or "").split(",") if word.strip())
+        options = agree_command.AgreeOptions(
+            machine, names, configurations, repeats, seed, output, conf, cpus, timeout
+        )
+        return agree_command.agree(options, form)
+
+    _run(work)
+
+
 # -- looking at studies -------------------------------------------------------------------------
 
 

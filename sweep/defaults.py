@@ -12,6 +12,8 @@ TRIAL_TIMEOUT_S: Final = 3600.0
 """Until a trial's worker is given up."""
 PASS_TIMEOUT_S: Final = 60.0
 """What a native pass may take beyond its workload's own time, until it is given up."""
+AGREE_CONFIGURATIONS: Final = 60
+"""Of a comparison of simulator and machine, in each workload."""
 
 
 def store_option(store: Path) -> str:

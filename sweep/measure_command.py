@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from sweep import native_trial, trial_options, units
-from sweep.backends.native import evaluator
+from sweep.backends.native import evaluator, statistics
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.native_trial import NativeOptions
 from sweep.trial import METRICS, Interval
@@ -56,18 +57,17 @@ def _table(title: str, found: Comparison) -> Table:
 
     table = Table(title=title, title_justify="left")
     table.add_column("metric", no_wrap=True)
-    for column in ("value", "95 % interval", "unit", "ratio", "95 % interval"):
-        table.add_column(column, justify="left" if column == "unit" else "right", no_wrap=True)
+    for column in ("value", "95 %", "ratio", "95 % interval"):
+        table.add_column(column, justify="right", no_wrap=True)
     values, ratios = dict(found.values), dict(found.ratios)
     names = list(METRICS)
     groups = [name.partition(".")[0] for name in names]
-    for place, (name, metric) in enumerate(METRICS.items()):
+    for place, name in enumerate(names):
         last = place + 1 == len(names) or groups[place] != groups[place + 1]
         first = place == 0 or groups[place] != groups[place - 1]
         table.add_row(
             name,
             *_cells(name, found, values),
-            metric.unit,
             *_ratio_cells(ratios.get(name)),
             style="bold red" if name == "violations" and found.measurement.violations else None,
             end_section=last and not first,
@@ -80,7 +80,8 @@ def _cells(name: str, found: Comparison, values: Mapping[str, Interval]) -> tupl
         return "not measured", ""
     if (interval := values.get(name)) is None:  # violations are counted, not estimated
         return f"{found.measurement.get(name):,}", ""
-    return _figure(interval.value), f"{_figure(interval.low)} .. {_figure(interval.high)}"
+    half = statistics.width(interval) / 2
+    return _figure(interval.value), f"± {half:.1%}" if math.isfinite(half) else ""
 
 
 def _ratio_cells(ratio: Interval | None) -> tuple[str, str]:

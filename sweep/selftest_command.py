@@ -100,20 +100,20 @@ def resolutions(found: Comparison) -> tuple[Resolution, ...]:
 
 def verdict(found: Sequence[Resolution]) -> str:
     """In words, what this machine can resolve."""
-    noisy = sorted((r for r in found if not r.quiet), key=lambda r: r.reach)
+    noisy = sorted((r for r in found if not r.quiet), key=lambda r: -r.reach)
     if not noisy:
         return f"Quiet: every interval contains 1 and is within ±{QUIET_WITHIN:.0%}."
-    off = [r.metric for r in noisy if not r.contains_one]
     lines = [f"{len(found) - len(noisy)} of {len(found)} metrics are quiet (within ±{QUIET_WITHIN:.0%})."]
+    wanted = [r for r in found if r.metric in native_trial.OBJECTIVES]
     lines.append(
-        "Here this machine resolves only differences of: "
-        + ", ".join(f"{r.metric} {r.reach:.1%}" for r in noisy)
-        + "."
+        "With so many blocks this machine resolves differences of "
+        + ", ".join(f"{r.metric} {r.reach:.1%}" for r in wanted)
+        + f"; the noisiest: {', '.join(f'{r.metric} {r.reach:.1%}' for r in noisy[:3])}."
     )
-    if off:
+    if off := [r.metric for r in found if not r.contains_one]:
         lines.append(
-            f"The interval misses 1: {', '.join(off)}. Of twenty quiet metrics one does by chance; more of "
-            "them mean that something changed between the passes."
+            f"The interval misses 1: {', '.join(off)}. Of twenty metrics one does by chance; more of them mean that "
+            "something changed between the passes."
         )
     return " ".join(lines)
 
@@ -159,16 +159,14 @@ def _document(title: str, found: Comparison) -> dict[str, Any]:
 def _table(title: str, found: Sequence[Resolution]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("metric", no_wrap=True)
-    for column in ("A / A", "95 % interval", "contains 1", "resolves", f"within ±{QUIET_WITHIN:.0%}"):
+    for column in ("95 % of A / A", "contains 1", "resolves"):
         table.add_column(column, justify="right", no_wrap=True)
     for r in found:
         table.add_row(
             r.metric,
-            f"{r.ratio.value:.4f}",
-            f"{r.ratio.low:.4f} .. {r.ratio.high:.4f}",
+            f"{r.ratio.low:.3f} .. {r.ratio.high:.3f}",
             "yes" if r.contains_one else "NO",
             f"{r.reach:.1%}",
-            "yes" if r.quiet else "no",
             style=None if r.quiet else "yellow",
         )
     return table

@@ -21,16 +21,16 @@ AGREEMENT: Final = "agreement.json"
 
 PAIR_SCHEMA: Final = pa.schema(
     [
-        ("workload", pa.string()),
-        ("role", pa.string()),
-        ("policy", pa.string()),
-        ("params", pa.string()),
-        ("configuration", pa.string()),
-        ("metric", pa.string()),
-        ("unit", pa.string()),
-        ("measured", pa.float64()),
-        ("passes", pa.list_(pa.float64())),
-        ("simulated", pa.float64()),
+        pa.field("workload", pa.string()),
+        pa.field("role", pa.string()),
+        pa.field("policy", pa.string()),
+        pa.field("params", pa.string()),
+        pa.field("configuration", pa.string()),
+        pa.field("metric", pa.string()),
+        pa.field("unit", pa.string()),
+        pa.field("measured", pa.float64()),
+        pa.field("passes", pa.list_(pa.float64())),
+        pa.field("simulated", pa.float64()),
     ]
 )
 """pairs.parquet: one row per pair and metric. params: JSON. configuration: its key."""

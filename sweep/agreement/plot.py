@@ -72,7 +72,9 @@ def _label(metric: str, what: str) -> str:
     return f"{what} ({unit})" if unit else what
 
 
-def write_png(path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]) -> None:
+def write_png(
+    path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]
+) -> None:
     """A panel per metric. Filled: workloads used to find faults; rings: those held out. Raises OSError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -91,7 +93,7 @@ def write_png(path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair
     marks = [
         Line2D([], [], marker="o", linestyle="", color=color, label=name) for name, color in colors.items()
     ]
-    ring = {"marker": "o", "linestyle": "", "color": "0.2"}
+    ring: dict[str, Any] = {"marker": "o", "linestyle": "", "color": "0.2"}
     marks += [
         Line2D([], [], **ring, label="workload used to find faults"),
         Line2D([], [], **ring, markerfacecolor="none", label="workload held out"),
@@ -128,7 +130,9 @@ def _draw(axes: Any, panel: _Panel, colors: dict[str, str]) -> None:
     axes.grid(alpha=0.25)
 
 
-def write_html(path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]) -> None:
+def write_html(
+    path: Path, title: str, agreement: Agreement, pairs: Sequence[Pair], metrics: Sequence[str]
+) -> None:
     """The same as one page that works offline; hovering shows configuration and workload. Raises OSError."""
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Final
 
 import policies
 from sweep.propose import Range, Space
@@ -11,8 +10,6 @@ from sweep.propose.genome import Genome
 from sweep.propose.start import Start
 from sweep.propose.unseen import Seen
 from sweep.trial import Configuration
-
-MIN_CONFIGURATIONS: Final = 60
 
 
 def baseline() -> Configuration:

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from policies import PolicyError
-from sweep import simulate_command
+from sweep import simulate_command, trial_options
 from sweep.errors import USER_ERRORS, InputError
 from sweep.trial import METRICS
+from workloads import Scale
 
 TRIAL: dict[str, Any] = {"workload": "giant-exit", "machine": "vm-2cpu", "policy": "fixed_batch"}
 
@@ -36,11 +37,11 @@ def test_the_table_has_every_metric_with_its_unit(capsys: pytest.CaptureFixture[
 
 
 def test_settings_reach_the_policy_and_the_machine() -> None:
-    request = simulate_command.resolve(
+    request = trial_options.resolve(
         **TRIAL,
         params=["max=64"],
         machine_overrides=["rcu.blimit=20"],
-        scale=simulate_command.workloads.Scale(),
+        scale=Scale(),
         readers="rcu_only",
         seed=3,
     )

@@ -86,9 +86,7 @@ def compared(
 
 def distorted(pairs: tuple[Pair, ...], by: Callable[[float], float]) -> list[Pair]:
     """The same pairs, as if the machine's exit latency and retained memory were `by` of themselves."""
-    return [
-        replace(pair, passes=tuple(_distorted(each, by) for each in pair.passes)) for pair in pairs
-    ]
+    return [replace(pair, passes=tuple(_distorted(each, by) for each in pair.passes)) for pair in pairs]
 
 
 def _distorted(measurement: Measurement, by: Callable[[float], float]) -> Measurement:

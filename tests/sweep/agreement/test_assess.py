@@ -78,9 +78,7 @@ def test_pooling_hides_what_is_wrong_within_a_workload(pairs: tuple[assess.Pair,
         there = [pair for pair in pairs if pair.workload == name]
         ranked = sorted(there, key=lambda pair: pair.simulated.exit_latency_ns.mean)
         values = [pair.passes for pair in ranked]
-        turned += [
-            replace(pair, passes=each) for pair, each in zip(ranked, reversed(values), strict=True)
-        ]
+        turned += [replace(pair, passes=each) for pair, each in zip(ranked, reversed(values), strict=True)]
     found = judged(turned).metric("exit_latency_ns.mean")
     assert found.within_median.spearman is not None
     assert found.pooled.spearman is not None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from sweep import machine
+from sweep import defaults, machine
 from sweep.agreement import model, plan, run, sample
 from sweep.agreement.kept import Kept
 from sweep.agreement.model import AgreementError
@@ -23,10 +24,11 @@ from workloads import Replay
 def test_a_sample_has_every_policy_and_is_the_same_for_a_seed() -> None:
     import policies
 
-    some = sample.configurations(sample.MIN_CONFIGURATIONS, seed=7)
-    assert some == sample.configurations(sample.MIN_CONFIGURATIONS, seed=7)
-    assert some != sample.configurations(sample.MIN_CONFIGURATIONS, seed=8)
-    assert len(set(some)) == len(some) == sample.MIN_CONFIGURATIONS
+    nr = defaults.AGREE_CONFIGURATIONS
+    some = sample.configurations(nr, seed=7)
+    assert some == sample.configurations(nr, seed=7)
+    assert some != sample.configurations(nr, seed=8)
+    assert len(set(some)) == len(some) == nr
     assert some[0] == sample.baseline()
     assert {each.policy for each in some} == set(policies.catalogue())
     for preset in policies.presets().values():
@@ -51,7 +53,7 @@ def test_the_order_has_each_pair_once_per_repeat_and_the_baseline_in_between() -
     assert [item.repeat for item in plain] == [0] * len(pairs) + [1] * len(pairs)
     places = [place for place, item in enumerate(items) if item.drift]
     assert {item.configuration for item in items if item.drift} == {CONFIGURATIONS[0]}
-    assert all(b - a == plan.BETWEEN_BASELINES + 1 for a, b in zip(places, places[1:], strict=False))
+    assert all(b - a == plan.BETWEEN_BASELINES + 1 for a, b in pairwise(places))
     assert len(set(items)) == len(items)
     assert plain[: len(pairs)] != [plan.Item(*pair, 0) for pair in pairs]
 
@@ -59,7 +61,7 @@ def test_the_order_has_each_pair_once_per_repeat_and_the_baseline_in_between() -
 # -- resuming --
 
 
-class _Killed(Exception):
+class _KilledError(Exception):
     pass
 
 
@@ -69,11 +71,11 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
 
     def stop(replay: Replay, configuration: Configuration, call: int) -> bool:
         if call == 13:
-            raise _Killed
+            raise _KilledError
         return False
 
     (tmp_path / "b").mkdir()
-    with pytest.raises(_Killed):
+    with pytest.raises(_KilledError):
         compared(tmp_path / "b", Machinery(meddle=stop))
     rest = Machinery()
     resumed = compared(tmp_path / "b", rest)

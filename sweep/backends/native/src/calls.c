@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * calls.c - the workload's births and calls.
+ *
+ * A call is measured from before its first object to after its last: unlinking, the policy's own work, and the
+ * softirqs and other threads that get in between. What the benchmark itself adds is one reading of the clock per
+ * unlinked object, per posted callback and per freed object (per group of them, when freed in bulk); the calls'
+ * latencies are without those: readings times what one costs.
+ */
+#include "log.h"
+
+#include <string.h>
+
+#define CPUTIME_FROM \
+	32 /* objects; in a shorter call the two system calls would weigh more than what they tell */
+
+static void mm_begin(struct policy_run *run, struct mm *mm)
+{
+	mm->started = true;
+	mm->state = zalloc(run->policy->mm_size);
+	if (run->policy->mm_start)
+		run->policy->mm_start(run, mm->state);
+	check_no_locks(run, "mm_start()");
+}
+
+static void mm_end(struct policy_run *run, struct mm *mm)
+{
+	if (run->policy->mm_stop)
+		run->policy->mm_stop(run, mm->state);
+	check_no_locks(run, "mm_stop()");
+	mm->started = false;
+	free(mm->state);
+	mm->state = NULL;
+}
+
+void mm_stop_all(struct policy_run *run)
+{
+	for (s32 i = 0; i < run->w.nr_mms; i++)
+		if (run->mms[i].started)
+			mm_end(run, &run->mms[i]);
+}
+
+/* ---- births ---- */
+
+static void give_birth(struct policy_run *run, struct cpu *c, struct mm *mm, s32 n)
+{
+	u32 number = mm->first + atomic_load_explicit(&mm->born, memory_order_relaxed);
+
+	for (s32 i = 0; i < n; i++, number++) {
+		struct object *o = object_alloc(run, c);
+
+		atomic_store_explicit(&o->number, number, memory_order_relaxed);
+		atomic_store_explicit(&o->canary, CANARY_LIVE, memory_order_relaxed);
+		run->slab_of[number] = run->on_slab ? slab_number(run, o) : 0;
+		run->born_at[number] = clock_now();
+		atomic_store_explicit(&run->slots[number], o, memory_order_release);
+		atomic_store_explicit(&mm->born, number + 1 - mm->first, memory_order_release);
+	}
+}
+
+/* ---- calls ---- */
+
+static struct task_call *call_begin(struct cpu *c, struct mm *mm, bool exits, s32 n)
+{
+	struct task_call *call = c->call_pool;
+
+	if (likely(call))
+		c->call_pool = call->next;
+	else
+		call = zalloc(sizeof(*call));
+	*call = (struct task_call){
+		.call = { .kind = exits ? CALL_EXIT : CALL_MUNMAP, .mm = mm->state },
+		.mm = mm,
+		.n = n,
+		.left = n,
+	};
+	return call;
+}
+
+/* The loop over remove_vma() that a teardown or munmap call runs. */
+static void dispose(struct policy_run *run, struct cpu *c, struct task_call *call)
+{
+	struct context *ctx = c->context;
+	struct mm *mm = call->mm;
+	u32 number = mm->first + atomic_load_explicit(&mm->gone, memory_order_relaxed);
+
+	while (call->left && !ctx->sleep_cookie) {
+		struct object *o = atomic_load_explicit(&run->slots[number], memory_order_relaxed);
+		u64 now;
+
+		atomic_store_explicit(&run->slots[number], NULL, memory_order_release);
+		now = stamp(ctx);
+		run->unlinked_at[number] = now;
+		number++;
+		call->left--;
+		atomic_store_explicit(&mm->gone, number - mm->first, memory_order_relaxed);
+		if (unlikely(run->w.nr_pressure))
+			slab_unlinked(run, run->slab_of[number - 1]);
+		run->policy->dispose(run, &call->call, &o->dead);
+		if (unlikely(now >= c->next_tick || flag(&c->ksoftirqd_runs)))
+			cpu_interrupt(run, c, now);
+		if (unlikely(ctx->locks_held))
+			check_no_locks(run, "dispose()");
+	}
+}
+
+static void call_finish(struct policy_run *run, struct cpu *c, struct task_call *call, u64 end)
+{
+	bool exits = call->call.kind == CALL_EXIT;
+	double cost = (double)call->stamps * clock_scale.stamp_ns;
+	double latency = clock_to_ns(end - call->begin) - cost;
+	u64 last = atomic_load(&run->last_call_end);
+
+	c->calls[c->nr_calls++] = (struct call_record){ latency > 0 ? latency : 0, call->n, exits };
+	atomic_store_explicit(&c->busy_until, end + run->jiffy_units, memory_order_relaxed);
+	while (last < end && !atomic_compare_exchange_weak(&run->last_call_end, &last, end))
+		;
+	if (exits) {
+		mm_end(run, call->mm);
+		if (flag(&c->gp_noticed) && flag(&c->qs_needed))
+			set_flag(&c->qs_passed, true); /* the task is gone: a context switch */
+	}
+	call->next = c->call_pool;
+	c->call_pool = call;
+}
+
+static void row_done(struct policy_run *run, struct mm *mm, u32 row)
+{
+	const s32 other = run->row_links[row].mm_next;
+
+	atomic_fetch_add_explicit(&mm->rows_done, 1, memory_order_release);
+	if (other >= 0)
+		cpu_kick(&run->cpus[other]);
+}
+
+/* From here to where the call ends, or the policy puts it to sleep. */
+void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
+{
+	struct context *ctx = c->context;
+	const bool long_call = call->n >= CPUTIME_FROM;
+	u64 cpu_ns = long_call ? monotonic_ns(CLOCK_THREAD_CPUTIME_ID) : 0, begin, end;
+	double took;
+
+	c->call = ctx->call = call;
+	atomic_store_explicit(&c->busy, true, memory_order_relaxed);
+	ctx->stamps = 0;
+	begin = clock_now();
+	if (!call->begin) {
+		call->begin = begin;
+		if (run->policy->call_begin)
+			run->policy->call_begin(run, &call->call);
+	}
+	dispose(run, c, call);
+	if (!call->left && !ctx->sleep_cookie && !call->call_ended) {
+		call->call_ended = true;
+		if (run->policy->call_end)
+			run->policy->call_end(run, &call->call);
+	}
+	end = clock_now();
+	check_no_locks(run, "call_end()");
+	took = clock_to_ns(end - begin);
+	if (long_call) {
+		double cpu = (double)(monotonic_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns);
+
+		took = cpu < took ? cpu : took;
+	}
+	call->stamps += ctx->stamps;
+	took -= (double)ctx->stamps * clock_scale.stamp_ns;
+	c->freeing_ns += took > 0 ? took : 0;
+	c->call = ctx->call = NULL;
+	atomic_store_explicit(&c->busy, false, memory_order_relaxed);
+	if (ctx->sleep_cookie) {
+		call->wait_cookie = ctx->sleep_cookie;
+		ctx->sleep_cookie = 0;
+		call->next = c->asleep;
+		c->asleep = call;
+		atomic_fetch_add(&c->nr_asleep, 1);
+		return;
+	}
+	call_finish(run, c, call, end);
+	row_done(run, call->mm, call->row);
+}
+
+/* A call whose grace period has ended, or NULL; the one that has waited longest. */
+struct task_call *call_take_woken(struct policy_run *run, struct cpu *c)
+{
+	struct task_call **found = NULL, *call;
+	const u64 completed = c->asleep ? gp_completed(run) : 0;
+
+	for (struct task_call **link = &c->asleep; *link; link = &(*link)->next)
+		if ((*link)->wait_cookie <= completed)
+			found = link;
+	if (!found)
+		return NULL;
+	call = *found;
+	*found = call->next;
+	atomic_fetch_sub(&c->nr_asleep, 1);
+	return call;
+}
+
+void row_start(struct policy_run *run, struct cpu *c)
+{
+	const u32 row = c->row;
+	struct mm *mm = &run->mms[run->w.mm[row]];
+	const s32 n = run->w.n[row];
+	struct task_call *call;
+
+	c->row = run->row_links[row].next;
+	atomic_store_explicit(&c->reader_mm, (u32)run->w.mm[row], memory_order_relaxed);
+	if (run->w.kind[row] == ROW_ALLOC) {
+		give_birth(run, c, mm, n);
+		row_done(run, mm, row);
+		return;
+	}
+	if (!mm->started)
+		mm_begin(run, mm);
+	call = call_begin(c, mm, run->w.kind[row] == ROW_EXIT, n);
+	call->row = row;
+	call_go_on(run, c, call);
+}
