@@ -203,7 +203,7 @@ class Judge:
         return {
             p.trial.number: Certainty(
                 tuple(noise.interval(v, drawn[p.trial.number][:, i]) for i, v in enumerate(p.values)),
-                on_front.get(p.trial.number, 0.0),
+                on_front.get(p.trial.number),
                 max(len(self._runs.get(p.trial.configuration.key(), ())), 1),
             )
             for p in self._points

@@ -98,12 +98,13 @@ def _front_of_two(x: Array, y: Array) -> NDArray[np.bool_]:
 def pooled(
     runs: Sequence[tuple[Measurement, Evidence]],
 ) -> tuple[Measurement, Evidence]:
-    """Measurements of one configuration in one scenario on one machine as one, each with the weight of its blocks.
+    """Measurements of one configuration in one scenario on one machine as one, each with the weight of its blocks
+    (of disturbed ones where it has no others: they are what it rests on then).
 
     Violations add up, they are never averaged away. An interval is as wide as those of the runs make it or, where
     the runs lie further apart than that, as their own scatter does.
     """
-    weights = [max(evidence.blocks, 1) for _, evidence in runs]
+    weights = [evidence.blocks or evidence.disturbed or 1 for _, evidence in runs]
     figures: dict[str, float | int] = {}
     for name, metric in METRICS.items():
         values = [m.get(name) for m, _ in runs]

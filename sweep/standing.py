@@ -63,11 +63,11 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Certainty:
     """How well a noisy point is known. values: those of the point, with their 95 % intervals. on_front: the
-    probability that no other configuration dominates it; 0 of what may not be chosen. runs: how often it
+    probability that no other configuration dominates it; None of what may not be chosen. runs: how often it
     was measured."""
 
     values: tuple[Interval, ...]
-    on_front: float
+    on_front: float | None
     runs: int
 
 

@@ -300,7 +300,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What attempts took. blocks: of noisy measurements, undisturbed ones."""
+    """What attempts took. blocks: of noisy measurements, disturbed ones included."""
 
     time_s: float = 0.0
     blocks: int = 0
@@ -329,7 +329,10 @@ class Attempt:
 
     @property
     def spent(self) -> Spent:
-        return Spent(self.elapsed_s, sum(evidence.blocks for _, evidence in self.evidence))
+        """By this one; nothing where it is a copy of another, which took no time."""
+        if not self.elapsed_s:
+            return Spent()
+        return Spent(self.elapsed_s, sum(e.blocks + e.disturbed for _, e in self.evidence))
 
     def measurement(self, scenario: str) -> Measurement:
         """Raises KeyError where that scenario was not measured."""

@@ -228,7 +228,12 @@ def compare(standing: Standing, kernels: Sequence[Kernel], metric: str) -> Compa
 
     def over(point: Point) -> float | None:
         pairs = zip(point.measurements, divisors, strict=True)
-        ratios = [m.get(metric) / divisor for (_, m), divisor in pairs if divisor]
+        paired = {s: e.ratio(metric) for s, e in point.evidence if point is not baseline}
+        ratios = [
+            each.value if (each := paired.get(s)) else m.get(metric) / divisor
+            for (s, m), divisor in pairs
+            if divisor
+        ]
         if not ratios:
             return None
         return max(ratios) if standing.combine == "worst" else sum(ratios) / len(ratios)

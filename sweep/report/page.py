@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -15,8 +15,8 @@ from sweep.backends.simulator import build_id
 from sweep.report import charts, summary, svg, tables, words
 from sweep.report.facts import Facts, Place, moments
 from sweep.report.importance import MIN_POINTS
-from sweep.standing import REFERENCE, SIMULATED, Point
-from sweep.trial import METRICS
+from sweep.standing import REFERENCE, SIMULATED, Point, Standing
+from sweep.trial import METRICS, Evidence, Measurement
 
 Courses: TypeAlias = Sequence[tuple[Place, Sequence[tuple[str, pa.Table]]]]
 
@@ -79,7 +79,11 @@ def _context(facts: Facts) -> dict[str, Any]:
         return f"{text} [{words.metric_value(name, known.low)}, {words.metric_value(name, known.high)}]"
 
     def quotient(name: str, mine: Any, other: Any) -> float | None:
-        """A metric of one measurement to another's; None where that is 0."""
+        """A metric of one measurement to another's; None where that is 0. Of noisy ones by the ratios of both to
+        the baseline that was measured beside each."""
+        pair = [_paired(name, each, rests_on, standing) for each in (mine, other)]
+        if pair[0] is not None and pair[1] is not None:
+            return pair[0] / pair[1] if pair[1] else None
         divisor = other.get(name)
         return mine.get(name) / divisor if divisor else None
 
@@ -120,6 +124,18 @@ def _context(facts: Facts) -> dict[str, Any]:
         "bounds": [str(bound) for bound in facts.study.bounds()],
         "build_id": build_id(),
     }
+
+
+def _paired(
+    name: str, of: Measurement, rests_on: Mapping[Measurement, Evidence], standing: Standing
+) -> float | None:
+    """A noisy measurement's ratio to the baseline; None where none was measured."""
+    if of not in rests_on or standing.baseline is None:
+        return None
+    if any(of is measured for _, measured in standing.baseline.measurements):
+        return 1.0
+    ratio = rests_on[of].ratio(name)
+    return ratio.value if ratio else None
 
 
 def _below(facts: Facts, point: Point) -> list[tuple[str, str]]:

@@ -63,7 +63,8 @@ def _draw(axes: Any, standing: Standing, pair: tuple[int, int]) -> None:
     axes.scatter(*_xy(front, pair), s=34, color="#1f6feb", label="Pareto front", zorder=4)
     for point in front if standing.certainty else ():
         known = [standing.certainty[point.trial.number].values[place] for place in pair]
-        bars = [[[each.value - each.low], [each.high - each.value]] for each in known]
+        end = _end(standing)
+        bars = [[[i.value - i.low], [min(i.high, end) - min(i.value, end)]] for i in known]
         axes.errorbar(
             *_xy([point], pair), xerr=bars[0], yerr=bars[1], color="#1f6feb", linewidth=0.8, zorder=3
         )

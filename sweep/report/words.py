@@ -91,7 +91,7 @@ def amount(name: str, measured: Measurement, standing: Standing) -> str:
 def chance(point: Point, standing: Standing) -> str:
     """Of a noisy point, the probability that it is on the front: `97 %`."""
     known = standing.certainty.get(point.trial.number)
-    return f"{known.on_front:.0%}" if known else "-"
+    return f"{known.on_front:.0%}" if known and known.on_front is not None else "-"
 
 
 def off(simulated: float, measured: float) -> str:

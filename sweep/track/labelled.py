@@ -53,7 +53,8 @@ def _labelled(point: Point, now: Standing) -> Labelled:
     if now.combine != "mean":
         values += [(f"{name}.{now.combine}", v) for name, v in zip(now.objectives, point.values, strict=True)]
     if known := now.certainty.get(point.trial.number):
-        values.append(("on_front", known.on_front))
+        if known.on_front is not None:
+            values.append(("on_front", known.on_front))
         for name, interval in zip(now.objectives, known.values, strict=True):
             values += [
                 (f"{name}.{now.combine}.low", interval.low),
