@@ -12,14 +12,14 @@ what was simulated, and teaches the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
 import numpy as np
 
 from sweep import noise, pareto
-from sweep.ladder.errors import FLOOR, Error, ErrorModel
+from sweep.ladder.errors import FLOOR, ErrorModel, Simulated
 from sweep.noise import Array
 from sweep.propose import Observation, Proposer, Space
 from sweep.trial import Configuration
@@ -29,7 +29,7 @@ _UNCERTAIN: Final = (0.1, 0.9)
 """A probability between these is worth another measurement."""
 _MAX_RUNS: Final = 4
 """Of a configuration: more would say little."""
-_EXPLORE: Final = 0.1
+_EXPLORE: Final = 0.05
 """Of native trials: what the sampler proposes, who knows both levels, and was not simulated."""
 _LEAST_POOL: Final = 300
 """Candidates that are looked at: fronts are peeled off the simulated values until there are so many."""
@@ -90,8 +90,7 @@ class Promoter(Proposer):
             if each.values:
                 self._runs[key] = self._runs.get(key, 0) + 1
                 if key in self._simulated:
-                    below = self._simulated[key].values
-                    self._errors.learn(key, each.configuration.policy, below, each.values)
+                    self._errors.learn(key, _seen(self._simulated[key]), each.values, each.spreads)
                     self._judge()
 
     def _judge(self) -> None:
@@ -157,9 +156,8 @@ class Promoter(Proposer):
             return None
         coming = [self._pool[key] for key in sorted(taken) if key in self._pool and key not in self._told]
         known = [each for each in self._told.values() if each.values and each.feasible]
-        errors = self._errors.of(sorted({each.configuration.policy for each in self._pool.values()}))
         generator = np.random.default_rng(dice.getrandbits(64))
-        expected = _drawn_simulated([*coming, *candidates], errors, generator)
+        expected = self._drawn_simulated([*coming, *candidates], generator)
         drawn = [expected] if not known else [_drawn_known(known, generator), expected]
         worlds = np.concatenate(drawn, axis=1)  # (world, point, objective)
         settled = len(known) + len(coming)  # points that need not be asked for
@@ -178,23 +176,35 @@ class Promoter(Proposer):
         if not candidates:
             return {}
         known = [each for each in self._told.values() if each.values and each.feasible]
-        errors = self._errors.of(sorted({each.configuration.policy for each in candidates}))
         generator = np.random.default_rng(self._seed)
-        expected = _drawn_simulated(candidates, errors, generator)
+        expected = self._drawn_simulated(candidates, generator)
         worlds = np.concatenate([expected, *([_drawn_known(known, generator)] if known else [])], axis=1)
         shares = noise.fronts(worlds).mean(axis=0)
         return {each.configuration: float(share) for each, share in zip(candidates, shares, strict=False)}
 
+    def _drawn_simulated(self, points: Sequence[Observation], generator: np.random.Generator) -> Array:
+        """(WORLDS, points, objectives), as they may measure."""
+        values = np.maximum(np.array([each.values for each in points]), FLOOR)
+        drawn: Array = values * np.exp(
+            self._errors.worlds([_seen(each) for each in points], WORLDS, generator)
+        )
+        return drawn
+
     # -- the sampler --
 
     def _informed(self) -> Proposer:
-        """A sampler that was told what was simulated, as far as it is believed: corrected by the model's biases.
+        """A sampler that was told what was simulated, as far as it is believed: corrected by the model.
         What was measured takes its place."""
         made = self._sampler()
         if not self.stopped:
             unmeasured = [each for key, each in self._simulated.items() if key not in self._told]
-            errors = self._errors.of(sorted({each.configuration.policy for each in unmeasured}))
-            made.observe([_corrected(each, errors[each.configuration.policy]) for each in unmeasured])
+            factors = np.exp(self._errors.expected([_seen(each) for each in unmeasured]))
+            made.observe(
+                [
+                    replace(each, values=tuple(map(float, each.values * row)))
+                    for each, row in zip(unmeasured, factors, strict=True)
+                ]
+            )
         made.observe(list(self._told.values()))
         return made
 
@@ -209,13 +219,6 @@ def _nearest(feasible: Sequence[Observation]) -> list[Observation]:
     return kept
 
 
-def _corrected(simulated: Observation, errors: Sequence[Error]) -> Observation:
-    values = tuple(
-        value * float(np.exp(error.bias)) for value, error in zip(simulated.values, errors, strict=True)
-    )
-    return Observation(simulated.configuration, values, simulated.excess)
-
-
 def _drawn_measured(known: Observation, key: str) -> Array:
     """(noise.WORLDS, objectives)."""
     dice = np.random.default_rng(int(key, 16)).standard_normal((noise.WORLDS, len(known.values)))
@@ -228,15 +231,9 @@ def _drawn_known(known: Sequence[Observation], generator: np.random.Generator) -
     return _log_normal(values, spreads, generator.standard_normal((WORLDS, *values.shape)))
 
 
-def _drawn_simulated(
-    points: Sequence[Observation], errors: dict[str, tuple[Error, ...]], generator: np.random.Generator
-) -> Array:
-    """(WORLDS, points, objectives), as they may measure."""
-    values = np.maximum(np.array([each.values for each in points]), FLOOR)
-    of = [errors[each.configuration.policy] for each in points]
-    bias = np.array([[error.bias for error in row] for row in of])
-    spread = np.array([[error.spread for error in row] for row in of])
-    return _log_normal(values * np.exp(bias), spread, generator.standard_normal((WORLDS, *values.shape)))
+def _seen(each: Observation) -> Simulated:
+    """As the model of errors sees a simulated configuration."""
+    return each.configuration.policy, each.values
 
 
 def _log_normal(values: Array, spreads: Array, dice: Array) -> Array:
