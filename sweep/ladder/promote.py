@@ -25,6 +25,9 @@ from sweep.propose import Observation, Proposer, Space
 from sweep.trial import Configuration
 
 WORLDS: Final = 128
+"""Of which probabilities are counted."""
+_LOOKED_AT: Final = 16
+"""Worlds, until a candidate adds something in one."""
 _UNCERTAIN: Final = (0.1, 0.9)
 """A probability between these is worth another measurement."""
 _MAX_RUNS: Final = 4
@@ -157,14 +160,14 @@ class Promoter(Proposer):
         coming = [self._pool[key] for key in sorted(taken) if key in self._pool and key not in self._told]
         known = [each for each in self._told.values() if each.values and each.feasible]
         generator = np.random.default_rng(dice.getrandbits(64))
-        expected = self._drawn_simulated([*coming, *candidates], generator)
-        drawn = [expected] if not known else [_drawn_known(known, generator), expected]
-        worlds = np.concatenate(drawn, axis=1)  # (world, point, objective)
+        expected = self._drawn_simulated([*coming, *candidates], _LOOKED_AT, generator)
+        drawn = [expected] if not known else [_drawn_known(known, _LOOKED_AT, generator), expected]
         settled = len(known) + len(coming)  # points that need not be asked for
-        is_on = noise.fronts(worlds)
-        corner = (self._rules.reference,) * worlds.shape[2]
-        for world, on in zip(worlds, is_on, strict=True):
-            hopeful = [int(place) for place in np.flatnonzero(on) if place >= settled]
+        corner = (self._rules.reference,) * expected.shape[2]
+        for world in np.concatenate(drawn, axis=1):
+            hopeful = [
+                int(place) for place in np.flatnonzero(noise.fronts(world[None])[0]) if place >= settled
+            ]
             best = _adds_most([tuple(row) for row in world], settled, hopeful, corner)
             if best is not None:
                 return candidates[best - settled].configuration
@@ -177,16 +180,20 @@ class Promoter(Proposer):
             return {}
         known = [each for each in self._told.values() if each.values and each.feasible]
         generator = np.random.default_rng(self._seed)
-        expected = self._drawn_simulated(candidates, generator)
-        worlds = np.concatenate([expected, *([_drawn_known(known, generator)] if known else [])], axis=1)
+        expected = self._drawn_simulated(candidates, WORLDS, generator)
+        worlds = np.concatenate(
+            [expected, *([_drawn_known(known, WORLDS, generator)] if known else [])], axis=1
+        )
         shares = noise.fronts(worlds).mean(axis=0)
         return {each.configuration: float(share) for each, share in zip(candidates, shares, strict=False)}
 
-    def _drawn_simulated(self, points: Sequence[Observation], generator: np.random.Generator) -> Array:
-        """(WORLDS, points, objectives), as they may measure."""
+    def _drawn_simulated(
+        self, points: Sequence[Observation], number: int, generator: np.random.Generator
+    ) -> Array:
+        """(number, points, objectives), as they may measure."""
         values = np.maximum(np.array([each.values for each in points]), FLOOR)
         drawn: Array = values * np.exp(
-            self._errors.worlds([_seen(each) for each in points], WORLDS, generator)
+            self._errors.worlds([_seen(each) for each in points], number, generator)
         )
         return drawn
 
@@ -225,10 +232,10 @@ def _drawn_measured(known: Observation, key: str) -> Array:
     return _log_normal(np.array(known.values), np.array(_spreads(known)), dice)
 
 
-def _drawn_known(known: Sequence[Observation], generator: np.random.Generator) -> Array:
-    """(WORLDS, points, objectives)."""
+def _drawn_known(known: Sequence[Observation], number: int, generator: np.random.Generator) -> Array:
+    """(number, points, objectives)."""
     values, spreads = np.array([e.values for e in known]), np.array([_spreads(e) for e in known])
-    return _log_normal(values, spreads, generator.standard_normal((WORLDS, *values.shape)))
+    return _log_normal(values, spreads, generator.standard_normal((number, *values.shape)))
 
 
 def _seen(each: Observation) -> Simulated:
