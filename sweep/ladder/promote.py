@@ -203,8 +203,8 @@ class Promoter(Proposer):
         """A sampler that was told what was simulated, as far as it is believed: corrected by the model.
         What was measured takes its place."""
         made = self._sampler()
-        if not self.stopped:
-            unmeasured = [each for key, each in self._simulated.items() if key not in self._told]
+        unmeasured = [each for key, each in self._simulated.items() if key not in self._told]
+        if unmeasured and not self.stopped:
             factors = np.exp(self._errors.expected([_seen(each) for each in unmeasured]))
             made.observe(
                 [
