@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -155,10 +155,7 @@ class Course:
             began = self._clock()
             asked = proposer.ask(rest, pending)
             self.ask_s = (self._clock() - began) / len(rest)
-        trials = [
-            *head,
-            *(Trial(n, each, self._origin(each)) for n, each in zip(rest, asked, strict=False)),
-        ]
+        trials = [*head, *self._named(rest, asked)]
         for trial in trials:
             stored = self._settled[trial.number].trial if trial.number in self._settled else trial
             if stored.configuration != trial.configuration:
@@ -169,8 +166,12 @@ class Course:
                 )
         return trials
 
-    def _origin(self, asked: Configuration) -> str:
-        return REPEAT if self._noisy and asked.key() in self._before else SAMPLER
+    def _named(self, numbers: Sequence[int], asked: Sequence[Configuration]) -> Iterator[Trial]:
+        before = set(self._before)
+        for number, configuration in zip(numbers, asked, strict=False):
+            known = configuration.key() in before
+            yield Trial(number, configuration, REPEAT if self._noisy and known else SAMPLER)
+            before.add(configuration.key())
 
     def _sort(self, trials: Sequence[Trial]) -> tuple[list[Task], list[Attempt]]:
         """A configuration that was measured, or is being measured, is not measured again, but for repeats, by

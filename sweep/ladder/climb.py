@@ -21,8 +21,8 @@ class Climb:
     """simulated: configurations that were simulated, and their values over all scenarios, by key. promoted: how
     many of them were measured, of those that the study may choose or compares with. beyond: measured ones that
     were never simulated. errors: of each objective, log(measured / simulated) as it is known now;
-    correlation: Spearman's, over what was measured at both levels. stopped: why promotion has stopped, if it
-    has. chances: of the likeliest candidates that were not measured, the probability to be on the front.
+    correlation: Spearman's, over what was measured at both levels, corrected for noise. stopped: why promotion
+    has stopped, if it has. chances: of the likeliest candidates that were not measured, the probability to be on the front.
     """
 
     study: str

@@ -54,6 +54,9 @@ class Prior:
     weight: float
 
 
+RELIABLE: Final = 0.5
+"""Of the variance of what was measured, what must not be noise for ranks to say anything."""
+
 _JITTER: Final = 1e-9
 
 STATED: Final = Prior(Error(0.0, 0.4), 4.0)
@@ -129,12 +132,23 @@ class ErrorModel:
         return _Process(overall.bias + solved.T @ (errors - overall.bias), prior - across.T @ solved)
 
     def correlation(self) -> tuple[float | None, ...]:
-        """Spearman's rank correlation between the levels, of each objective; None where a level's values are
-        all equal, or there are fewer than three."""
-        return tuple(
-            _spearman([(pair.simulated[place], pair.measured[place]) for pair in self._pairs.values()])
-            for place in range(len(self._priors))
-        )
+        """Spearman's rank correlation between the levels, of each objective, corrected for what noise takes off
+        it (Spearman, "The proof and measurement of association between two things", 1904). None where it
+        says nothing: a level's values are all equal, there are fewer than three, or what was measured differs by
+        little more than its noise."""
+        return tuple(self._correlation(place) for place in range(len(self._priors)))
+
+    def _correlation(self, place: int) -> float | None:
+        pairs = list(self._pairs.values())
+        rank = _spearman([(pair.simulated[place], pair.measured[place]) for pair in pairs])
+        if rank is None:
+            return None
+        logs = np.log([max(pair.measured[place], FLOOR) for pair in pairs])
+        noise = np.mean([pair.spreads[place] ** 2 for pair in pairs])
+        reliable = float(1 - noise / np.var(logs, ddof=1))
+        if reliable < RELIABLE:
+            return None
+        return max(-1.0, min(rank / math.sqrt(reliable), 1.0))
 
     def _posterior(self, place: int) -> Error:
         """Of the next error: normal-inverse-gamma, its Student's t by the variance."""

@@ -33,11 +33,14 @@ def other_costs(machine: Machine) -> Machine:
 
 @dataclass
 class FakeNative:
-    """spread: standard deviation of the logarithm of every figure, of one trial. blocks: of each scenario."""
+    """spread: standard deviation of the logarithm of every figure, of one trial. blocks: of each scenario.
+    scatter: of the logarithm by which the truth of a configuration differs from what the simulator can know.
+    """
 
     scenarios: tuple[Scenario, ...]
     spread: float = 0.02
     blocks: int = 3
+    scatter: float = 0.0
     host: Fingerprint = HOST
     calls: Counter[str] = field(default_factory=Counter)
     _truth: dict[str, Evaluation] = field(default_factory=dict)
@@ -56,13 +59,14 @@ class FakeNative:
         dice = np.random.default_rng([int(key, 16), self.calls[key]])
         base = dict(self.truth(baseline()).measurements)
         measured, evidence = [], []
+        beyond = math.exp(self.scatter * np.random.default_rng(int(key, 16)).standard_normal())
         for scenario, exact in self.truth(configuration).measurements:
             if scenario in have:
                 measured.append((scenario, have[scenario]))
                 continue
             figures, values, ratios = {}, [], []
             for name, metric in METRICS.items():
-                value = exact.get(name)
+                value = exact.get(name) * (1 if metric.integral or configuration == baseline() else beyond)
                 drawn = value * math.exp(self.spread * dice.standard_normal())
                 figures[name] = value if metric.integral else drawn
                 values.append((name, noise.around(drawn, self.spread)))

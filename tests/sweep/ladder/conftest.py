@@ -35,12 +35,13 @@ class Lab:
     place: Path
     host: Fingerprint = HOST
     spread: float = 0.02
+    scatter: float = 0.0
     made: list[FakeNative] = field(default_factory=list)
 
     def evaluator(
         self, study: Study, measured_in: tuple[Scenario, ...], owned: tuple[int, ...]
     ) -> FakeNative:
-        self.made.append(FakeNative(measured_in, spread=self.spread, host=self.host))
+        self.made.append(FakeNative(measured_in, spread=self.spread, scatter=self.scatter, host=self.host))
         return self.made[-1]
 
     @property

@@ -102,6 +102,22 @@ def test_next_to_nothing_is_nothing(simulated: float, measured: float) -> None:
     assert log_ratio(FLOOR / 10, FLOOR / 100) == 0.0
 
 
+def test_noise_is_not_held_against_the_simulator() -> None:
+    """A right order, blurred by noise that is known: the correlation is that of the order, as far as it can
+    be told; where there is little but noise, none is told."""
+    dice = np.random.default_rng(1)
+    found = []
+    for noise in (0.01, 0.5, 5.0):
+        made = ErrorModel([STATED])
+        for number in range(200):
+            value = math.exp(dice.normal())
+            made.learn(f"k{number}", ("a", (value,)), [value * math.exp(noise * dice.normal())], [noise])
+        found.append(made.correlation()[0])
+    assert found[0] == pytest.approx(1.0, abs=0.01)
+    assert found[1] == pytest.approx(1.0, abs=0.06)
+    assert found[2] is None
+
+
 # -- from an agreement --------------------------------------------------------------------------
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from sweep import climbing, session
 from sweep.execute.in_process import InProcessExecutor
-from sweep.judge import SIMULATED
+from sweep.standing import SIMULATED
 from sweep.study_file import StudyError
 from sweep.trial import REPEAT, Attempt
 from tests.sweep.fake_native import OTHER_HOST
 from tests.sweep.ladder.conftest import Lab
+
+pytestmark = pytest.mark.slow
 
 
 def launch(lab: Lab, **changes: object) -> None:
@@ -118,12 +120,12 @@ def test_a_native_study_takes_what_another_one_measured_here(lab: Lab) -> None:
 
 
 def test_promotion_stops_where_the_simulator_does_not_rank(lab: Lab) -> None:
-    """Noise far above all differences: no rank correlation is left."""
-    lab.spread = 3.0
-    launch(lab, promotion={"min_correlation": 0.95, "judge_after": 6})
+    """Of what makes a configuration fast on that machine, the simulator knows next to nothing."""
+    lab.scatter = 3.0
+    launch(lab, promotion={"min_correlation": 0.9, "judge_after": 6})
     kept = lab.kept()
     found = climbing.climb(kept, kept.attempts())
     assert found is not None
-    assert "below 0.95: the study goes on natively only" in found.stopped
+    assert "below 0.9: the study goes on natively only" in found.stopped
     assert found.beyond > 0
     assert "Promotion stopped" in (kept.directory / "results" / "report.md").read_text()
