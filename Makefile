@@ -10,7 +10,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --no-build-isolation
-C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch])
+C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch] \
+       sweep/backends/native/src/*.[ch] sweep/backends/native/src/calibrate/*.[ch])
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: launch test build lint werror sanitize clean
@@ -20,7 +21,7 @@ launch: $(VENV)/built
 	$(BIN)/python -m sweep launch $(ARGS)
 
 test: $(VENV)/built $(VENV)/test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 $(VENV)/made: tools/venv
 	tools/venv $(VENV)

@@ -87,8 +87,17 @@ def agree(options: AgreeOptions, form: str) -> int:
 def _show(agreement: model.Agreement, wanted: settings.Settings) -> None:
     console = Console()
     for part in agreement.parts:
-        console.print(tables.metrics(part, wanted.targets, wanted.shown))
-    console.print(tables.fronts(agreement))
-    console.print(tables.policies(agreement.parts[0], [target.metric for target in wanted.targets]))
+        console.print(tables.metrics(part, wanted.shown))
+        for text, reached in tables.targets(part, wanted.targets):
+            console.print(text, style="green" if reached else "yellow", markup=False, highlight=False)
+        console.print()
+    console.print(tables.fronts(agreement), "")
+    console.print(tables.policies(agreement.parts[0], [target.metric for target in wanted.targets]), "")
     if agreement.drift:
-        console.print(tables.drift(agreement))
+        console.print(tables.drift(agreement), "")
+    console.print(
+        f"{agreement.passes:,} passes, {agreement.disturbed:,} of them disturbed whenever they were tried. "
+        f"Measured in user space on machine {agreement.machine_key}; what the columns are: docs/agreement.md.",
+        markup=False,
+        highlight=False,
+    )

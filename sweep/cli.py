@@ -50,6 +50,12 @@ class Allocator(StrEnum):
     mimalloc = "mimalloc"
 
 
+class Calibrated(StrEnum):
+    """The backends whose unit costs can be measured."""
+
+    native = "native"
+
+
 class Schema(StrEnum):
     """What a schema is of."""
 
@@ -366,6 +372,32 @@ def selftest(
         options = native_trial.NativeOptions(rcu.value, allocator.value, cpus, blocks, timeout)
         return selftest_command.run(workload or [], window, machine, seed, options, form)
 
+    _run(work)
+
+
+@app.command()
+def calibrate(
+    backend: Annotated[Calibrated, typer.Option(help="What is measured: native.")] = Calibrated.native,
+    machine: Annotated[
+        str, typer.Option(help="The profile to extend: its constants hold, its costs are measured.")
+    ] = "vm-2cpu",
+    output: Annotated[
+        Path | None, typer.Option("-o", help="Write a profile there, such as conf/machines/mine.yaml.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=3, max=1000, help="Of all probes, about 20 s each.")] = 8,
+    cpus: Cpus = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals' bootstrap.")] = 0,
+    form: Format = Form.table,
+) -> None:
+    """Measure this machine's unit costs for the simulator. Example: python -m sweep calibrate -o mine.yaml"""
+
+    def work() -> int:
+        from sweep import calibrate_command
+
+        options = calibrate_command.CalibrateOptions(machine, output, rounds, cpus, seed)
+        return calibrate_command.calibrate(options, form)
+
+    assert backend is Calibrated.native
     _run(work)
 
 

@@ -12,10 +12,18 @@ import difflib
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from sweep import machine_formulas as formulas
 from sweep import paths
@@ -44,11 +52,31 @@ class _Frozen(BaseModel):
 
 class Entry(_Frozen, Generic[T]):
     """One constant. `source`: kernel file and function with version, a commit, a measurement, or why it
-    was guessed."""
+    was guessed. low, high: the 95 % interval of one that was measured, in its unit."""
 
     value: T
     source: str = Field(min_length=1)
     guess: bool = False
+    low: float | None = None
+    high: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without an interval as if there were no such thing: keys of scenarios are made of this."""
+        values: dict[str, Any] = handler(self)
+        return {
+            name: value for name, value in values.items() if name not in ("low", "high") or value is not None
+        }
+
+    @model_validator(mode="after")
+    def _interval(self) -> Self:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval has both ends: low and high")
+        if self.low is not None and self.high is not None:
+            value: Any = self.value
+            if not self.low <= value <= self.high:
+                raise ValueError(f"low {self.low:g} <= value {value:g} <= high {self.high:g} does not hold")
+        return self
 
 
 class Cpu(_Frozen):

@@ -81,17 +81,25 @@ def _cells(name: str, found: Comparison, values: Mapping[str, Interval]) -> tupl
     if (interval := values.get(name)) is None:  # violations are counted, not estimated
         return f"{found.measurement.get(name):,}", ""
     half = statistics.width(interval) / 2
-    return _figure(interval.value), f"± {half:.1%}" if math.isfinite(half) else ""
+    reach = f"± {half:.{1 if half < 0.1 else 0}%}" if math.isfinite(half) else ""
+    return _figure(interval.value, METRICS[name].unit), reach
 
 
 def _ratio_cells(ratio: Interval | None) -> tuple[str, str]:
     if ratio is None:
         return "-", ""
-    return units.format_ratio(ratio.value), f"{ratio.low:.3f} .. {ratio.high:.3f}"
+    return _ratio(ratio.value), f"{_ratio(ratio.low)} .. {_ratio(ratio.high)}"
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.1f}" if abs(value) < 1000 else f"{value:,.0f}"
+def _figure(value: float, unit: str) -> str:
+    """Three digits: more would be noise. The JSON form has all of them."""
+    if unit == "bytes":
+        return units.format_size(value)
+    return units.format_time(value) if unit.startswith("ns") else f"{value:,.1f}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}" if value < 10 else f"{value:,.1f}"
 
 
 def _document(

@@ -97,7 +97,7 @@ def disturbance_words(found: Comparison) -> str:
         return counts + (" and repeated." if found.disturbed else ".")
     return (
         f"{counts}: this machine was never quiet, so the disturbed ones are in these figures; their "
-        f"intervals show it ({'; '.join(found.faults[:3])}). See docs/measuring.md."
+        f"intervals show it (such as: {found.faults[0]}). See docs/measuring.md."
     )
 
 

@@ -19,20 +19,18 @@ MEASURED: Final = "measured.jsonl"
 """Every pass, as it was measured; what is there is not measured again."""
 AGREEMENT: Final = "agreement.json"
 
-PAIR_SCHEMA: Final = pa.schema(
-    [
-        pa.field("workload", pa.string()),
-        pa.field("role", pa.string()),
-        pa.field("policy", pa.string()),
-        pa.field("params", pa.string()),
-        pa.field("configuration", pa.string()),
-        pa.field("metric", pa.string()),
-        pa.field("unit", pa.string()),
-        pa.field("measured", pa.float64()),
-        pa.field("passes", pa.list_(pa.float64())),
-        pa.field("simulated", pa.float64()),
-    ]
-)
+COLUMNS: Final[dict[str, pa.DataType]] = {
+    "workload": pa.string(),
+    "role": pa.string(),
+    "policy": pa.string(),
+    "params": pa.string(),
+    "configuration": pa.string(),
+    "metric": pa.string(),
+    "unit": pa.string(),
+    "measured": pa.float64(),
+    "passes": pa.list_(pa.float64()),
+    "simulated": pa.float64(),
+}
 """pairs.parquet: one row per pair and metric. params: JSON. configuration: its key."""
 
 
@@ -40,7 +38,7 @@ def write(directory: Path, comparison: Comparison, shown: Sequence[str]) -> None
     """agreement.json, pairs.parquet, agreement.png, agreement.html. Raises OSError."""
     agreement = comparison.agreement
     (directory / AGREEMENT).write_text(model.dump(agreement))
-    table = pa.Table.from_pylist(list(_rows(comparison.pairs)), schema=PAIR_SCHEMA)
+    table = pa.Table.from_pylist(list(_rows(comparison.pairs)), schema=pa.schema(COLUMNS))
     about = {"machine": agreement.machine, "machine_key": agreement.machine_key, "bench": agreement.bench}
     about |= {"simulator": agreement.simulator, "measured_on": agreement.measured_on}
     pq.write_table(table.replace_schema_metadata(about), directory / "pairs.parquet")

@@ -127,7 +127,9 @@ class Agreement:
     """One comparison of the simulator with a machine.
 
     machine: the profile. machine_key: of the fingerprint of the machine that was measured. simulator, bench:
-    builds. measured_on: date of the last measurement, ISO 8601. objectives: of the fronts.
+    builds. measured_on: date of the last measurement, ISO 8601. objectives: of the fronts. passes: that were
+    measured, the baseline's further ones included; disturbed: of these, how many something else disturbed each
+    time that they were tried. They are used only where a pair has no others.
     """
 
     machine: str
@@ -137,6 +139,8 @@ class Agreement:
     measured_on: str
     seed: int
     objectives: tuple[str, ...]
+    passes: int
+    disturbed: int
     parts: tuple[PartAgreement, ...]
     drift: tuple[Drift, ...]
 
@@ -150,7 +154,7 @@ _ADAPTER: Final = TypeAdapter(Agreement)
 
 def dump(agreement: Agreement) -> str:
     """As a JSON document that `load` reads."""
-    return _ADAPTER.dump_json(agreement, indent=2).decode() + "\n"
+    return _ADAPTER.dump_json(agreement).decode() + "\n"
 
 
 def load(path: Path) -> Agreement:

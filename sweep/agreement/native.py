@@ -26,7 +26,7 @@ def host(machine: Machine, settings: NativeSettings) -> Host:
             (only,) = program.run(request, timeout_s=settings.timeout_s)
         except NativeError as error:
             raise EvaluationError(str(error), error.cause) from error
-        faults = disturbance.faults(only.disturbance, replay.duration_ns * machine.nr_cpus)
+        faults = disturbance.faults(only.disturbance, only.duration_ns * machine.nr_cpus)
         return Measured(only.measurement, only.unmeasured, bool(faults))
 
     return Host(evaluator.machine_key(), program.build_id(), measure)

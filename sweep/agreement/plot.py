@@ -119,8 +119,15 @@ def _draw(axes: Any, panel: _Panel, colors: dict[str, str]) -> None:
                 x, y = zip(*there, strict=True)
                 face = "none" if held_out else color
                 axes.scatter(x, y, s=15, facecolors=face, edgecolors=color, linewidths=0.8, zorder=2)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter
+
+    narrow = ends[1] / ends[0] < 300
+    for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+        scale("log")
+        if narrow:
+            axis.set_major_locator(LogLocator(subs=(1, 3)))
+            axis.set_major_formatter(LogFormatter(minor_thresholds=(9, 9)))
+        axis.set_minor_formatter(NullFormatter())
     axes.set_xlim(*ends)
     axes.set_ylim(*ends)
     axes.set_aspect("equal")

@@ -244,6 +244,8 @@ def _agreement(
         measured_on=last.date().isoformat(),
         seed=seed,
         objectives=settings.objectives,
+        passes=len(records),
+        disturbed=sum(record.disturbed for record in records),
         parts=tuple(
             assess.part(name, by_part[name], baseline, settings.objectives, seed)
             for name in PARTS

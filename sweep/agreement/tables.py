@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -31,43 +32,55 @@ def reached(found: MetricAgreement, target: Target) -> tuple[bool, bool | None]:
     )
 
 
-def metrics(part: PartAgreement, targets: Sequence[Target], shown: Sequence[str]) -> Table:
-    """One row per metric; what each column is stands in docs/agreement.md."""
-    from rich.table import Table
-
-    title = f"{_TITLES[part.part]}: {', '.join(part.workloads)}; {part.configurations} configurations"
-    table = Table(title=title, title_justify="left")
+def metrics(part: PartAgreement, shown: Sequence[str]) -> Table:
+    """One row per metric; what each column is stands in docs/agreement.md. 78 columns wide."""
+    table = _table(f"{_TITLES[part.part]}: {', '.join(part.workloads)}; {part.configurations} configurations")
     table.add_column("metric", no_wrap=True)
-    for column in ("rho", "within", "worst", "tau", "error", "p90", "bias", "noise", "no ratio"):
+    for column in ("rho", "tau", "within", "worst", "error", "p90", "bias", "noise"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("target")
-    aims = {target.metric: target for target in targets}
+    known = {each.metric: each for each in part.metrics}
     for name in shown:
-        found = {each.metric: each for each in part.metrics}.get(name)
+        found = known.get(name)
         if found is None:
-            table.add_row(name, *[""] * 9, "not measured here")
+            table.add_row(name, *[""] * 7, "not measured")
             continue
         table.add_row(
             name,
             _number(found.pooled.spearman),
+            _number(found.pooled.kendall),
             _number(found.within_median.spearman),
             _number(found.within_min.spearman),
-            _number(found.pooled.kendall),
             _percent(found.median_error),
             _percent(found.p90_error),
             _bias(found.absolute),
             _percent(found.noise),
-            f"{found.left_out}/{found.pairs}" if found.left_out else "",
-            ", ".join(_verdicts(found, aims[name])) if name in aims else "",
         )
     return table
 
 
-def _verdicts(found: MetricAgreement, target: Target) -> Iterator[str]:
-    rank, error = reached(found, target)
-    yield f"rho >= {target.spearman:g} {_reached(rank)}"
-    if error is not None and target.median_error is not None:
-        yield f"error <= {100 * target.median_error:g} % {_reached(error)}"
+def _table(title: str) -> Table:
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="bold")
+
+
+def targets(part: PartAgreement, wanted: Sequence[Target]) -> Iterator[tuple[str, bool]]:
+    """Each target in words, and whether it is reached."""
+    known = {each.metric: each for each in part.metrics}
+    for target in wanted:
+        found = known.get(target.metric)
+        if found is None:
+            yield f"{target.metric}: not measured", False
+            continue
+        rank, error = reached(found, target)
+        numbers = f"{_number(found.pooled.spearman)} pooled, {_number(found.within_median.spearman)} within"
+        yield f"{target.metric}: rho >= {target.spearman:g} {_reached(rank)} ({numbers})", rank
+        if error is not None and target.median_error is not None:
+            yield (
+                f"{target.metric}: median error <= {100 * target.median_error:g}% {_reached(error)} "
+                f"({_percent(found.median_error)})",
+                error,
+            )
 
 
 def _reached(yes: bool) -> str:
@@ -76,19 +89,18 @@ def _reached(yes: bool) -> str:
 
 def fronts(agreement: Agreement) -> Table:
     """What of each measured front the simulated one finds."""
-    from rich.table import Table
-
-    table = Table(title=f"fronts of {' and '.join(agreement.objectives)}", title_justify="left")
+    table = _table(
+        f"fronts of {' and '.join(agreement.objectives)}: configurations, and share of the measured"
+    )
     table.add_column("workload")
-    columns = ("share found", "by chance", "on measured front", "on simulated front", "on both")
-    for column in columns:
+    for column in ("share", "by chance", "measured", "simulated", "both"):
         table.add_column(column, justify="right")
     for part in agreement.parts:
         for each in part.fronts:
             if each.where == "mean" or part.part == "all":
                 where = each.where
                 if where == "mean":
-                    where = f"mean of ratios, {_TITLES[part.part]}"
+                    where = f"mean of ratios ({part.part.replace('_', ' ')})"
                 found = (_percent(each.share), _percent(each.by_chance))
                 table.add_row(where, *found, str(each.measured), str(each.simulated), str(each.both))
     return table
@@ -96,9 +108,7 @@ def fronts(agreement: Agreement) -> Table:
 
 def policies(part: PartAgreement, names: Sequence[str]) -> Table:
     """Bias by policy, of some metrics."""
-    from rich.table import Table
-
-    table = Table(title="measured / simulated by policy (median; spread as a factor)", title_justify="left")
+    table = _table("measured / simulated by policy: median (spread, as a factor)")
     table.add_column("policy", no_wrap=True)
     known = {each.metric: dict(each.by_policy) for each in part.metrics}
     names = [name for name in names if name in known]
@@ -111,9 +121,7 @@ def policies(part: PartAgreement, names: Sequence[str]) -> Table:
 
 def drift(agreement: Agreement) -> Table:
     """The baseline over the campaign."""
-    from rich.table import Table
-
-    table = Table(title="the baseline, measured again and again", title_justify="left")
+    table = _table("the baseline, measured again and again")
     table.add_column("workload")
     table.add_column("metric")
     for column in ("times", "median", "lowest", "highest"):
@@ -130,12 +138,17 @@ def _number(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
+    """A ratio less 1: 0.123 -> 12.3%, and from ten times on as the ratio itself."""
+    if value is None:
+        return "-"
+    if value >= 9:
+        return f"{1 + value:.0f}x" if value < 999 else f"{1 + value:.0e}x"
+    return f"{100 * value:.1f}%" if value < 1 else f"{100 * value:.0f}%"
 
 
 def _bias(error: LogError, *, spread: bool = False) -> str:
-    from math import exp
-
     if not error.pairs:
         return "-"
-    return f"{error.factor:.2f}x" + (f" ({exp(error.spread):.2f})" if spread else "")
+    return f"{error.factor:{'.2f' if error.factor < 10 else '.3g'}}x" + (
+        f" ({math.exp(error.spread):.2f})" if spread else ""
+    )

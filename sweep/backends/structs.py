@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,18 @@ class StructError(RuntimeError):
     """A structure has a field that we have no value for: the header and the packages do not fit together."""
 
 
-def declarations(header: Path) -> str:
-    """A header without its preprocessor lines, as cffi reads it. Raises FileNotFoundError."""
-    return re.sub(r"^[ \t]*#.*$", "", header.read_text(encoding="utf-8"), flags=re.MULTILINE)
+def header(directories: Iterable[str], name: str) -> str:
+    """The text of `src/NAME` in the first of a package's directories that has it. Raises FileNotFoundError."""
+    for directory in directories:
+        path = Path(directory) / "src" / name
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+    raise FileNotFoundError(f"src/{name} is not installed beside its package")
+
+
+def declarations(directories: Iterable[str], name: str) -> str:
+    """The same without its preprocessor lines, as cffi reads it."""
+    return re.sub(r"^[ \t]*#.*$", "", header(directories, name), flags=re.MULTILINE)
 
 
 def by_field(ffi: Any, struct: str, values: Mapping[str, Any]) -> dict[str, Any]:

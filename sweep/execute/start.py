@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc  # type: ignore[import-untyped]
 import ray
-from ray._private import services
+from ray._private import node as ray_node
+from ray._private import ray_constants, services
+from ray._private import utils as ray_utils
 from ray._private import worker as ray_worker
 from ray._private.authentication import authentication_token_setup
 from ray._private.grpc_utils import init_grpc_channel
+from ray._raylet import (
+    DASHBOARD_AGENT_LISTEN_PORT_NAME,
+    METRICS_AGENT_PORT_NAME,
+    METRICS_EXPORT_PORT_NAME,
+    persist_port,
+)
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
 from sweep import defaults
@@ -54,15 +64,64 @@ def start(address: str | None, workers: int | None, node_lost_s: float, *, nativ
     if not address:
         options |= {"num_cpus": workers, "include_dashboard": False}
         options |= {"resources": {NATIVE_HOST: 1}} if native else {}
-        options["_system_config"] = health_checks(node_lost_s)
+        options["_system_config"] = {
+            **health_checks(node_lost_s),
+            "enable_metrics_collection": False,  # they would be served by the dashboard's agent
+            "worker_niceness": 0,  # not 15: who wants a sweep to give way starts it with `nice`
+        }
     try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
+        with _without_helpers():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except Exception as error:  # a node that does not come up is no more than an Exception in Ray
         if address:
             raise ExecutorError(f"{_place(address)} cannot be joined: {error}") from error
         raise ExecutorError(
             f"no Ray can be started on this machine: {error}; --in-process runs without"
         ) from error
+
+
+_NO_PORT: Final = -1  # in Ray's words
+
+
+class _Node(ray_node.Node):  # type: ignore[misc]
+    """A node without three processes that serve no sweep: a server of the dashboard's API, which Ray starts
+    and waits for even without a dashboard, an autoscaler, and what sends workers' output to the driver.
+    Each of them imports all of Ray while workers wait for a CPU to do the same."""
+
+    def start_api_server(self, **settings: object) -> None:
+        """Says where it would be: what reports to it looks for it every second otherwise, and complains."""
+        self.get_gcs_client().internal_kv_put(
+            ray_constants.DASHBOARD_ADDRESS.encode(),
+            b"127.0.0.1:0",
+            True,
+            ray_constants.KV_NAMESPACE_DASHBOARD,
+        )
+
+    def start_monitor(self) -> None:
+        pass
+
+    def start_log_monitor(self) -> None:
+        pass
+
+    def start_raylet(self, *arguments: Any, **settings: Any) -> None:
+        """Says what the dashboard's agent will say: that it has no ports. Ray waits for that otherwise, and
+        gives up after 15 s: too soon on a machine with much other work."""
+        for name in (METRICS_AGENT_PORT_NAME, METRICS_EXPORT_PORT_NAME, DASHBOARD_AGENT_LISTEN_PORT_NAME):
+            persist_port(self._session_dir, self._node_id, name, _NO_PORT)
+        super().start_raylet(*arguments, **settings)
+
+
+@contextmanager
+def _without_helpers() -> Iterator[None]:
+    """What Ray starts on this machine meanwhile is such a node, and its dashboard's agent serves nothing: as
+    where Ray is installed without its dashboard."""
+    whole = ray_node.Node, ray_utils.get_dashboard_dependency_error
+    ray_node.Node = _Node
+    ray_utils.get_dashboard_dependency_error = lambda: ImportError("no dashboard is wanted")
+    try:
+        yield
+    finally:
+        ray_node.Node, ray_utils.get_dashboard_dependency_error = whole
 
 
 def use_token() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from sweep.trial import METRICS, Attempt, Configuration, Measurement, Trial
+from tests.beside import made_once
 from tests.sweep.small import QUIET, invoke, written
 
 
@@ -30,13 +31,27 @@ def ten_attempts() -> list[Attempt]:
 @pytest.fixture(scope="session")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the small study after one undisturbed run; to be read only."""
-    place = tmp_path_factory.mktemp("launched")
-    result = invoke("launch", written(place), "--store", place / "store", *QUIET)
-    assert result.exit_code == 0, result.output
-    return place / "store"
+
+    def launch(place: Path) -> None:
+        result = invoke("launch", written(place), "--store", place / "store", *QUIET)
+        assert result.exit_code == 0, result.output
+
+    return made_once(tmp_path_factory.mktemp("launched", numbered=False), launch) / "store"
 
 
 @pytest.fixture
 def store(launched: Path, tmp_path: Path) -> Path:
     """A copy of it, to be changed."""
     return Path(shutil.copytree(launched, tmp_path / "store"))
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables: making them takes seconds, copying them nothing."""
+
+    def migrate(place: Path) -> None:
+        from mlflow import MlflowClient
+
+        MlflowClient(f"sqlite:///{place / 'mlflow.db'}").search_experiments()
+
+    return made_once(tmp_path_factory.mktemp("empty-database", numbered=False), migrate) / "mlflow.db"

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from sweep.store.files import FileStore
+from sweep.track.place import local_database
 from tests.sweep.small import QUIET, STUDY, command, invoke, run, table, written
 
 
@@ -133,9 +135,13 @@ def test_ray_gives_the_same_table_with_any_number_of_workers(
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_has_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_has_finished_and_says_how_to_go_on(tmp_path: Path, empty_database: Path) -> None:
     """The whole process group gets the signal, as from a terminal; Ray and MLflow are there."""
     store = tmp_path / "store"
+    store.mkdir()
+    shutil.copy(
+        empty_database, local_database(store)
+    )  # to make it takes longer than a sweep waits, under load
     study = written(tmp_path, workloads=["many-mappings"], budget={"trials": 5000})
     driver: Any = subprocess.Popen(
         command("launch", study, "--store", store, "--workers", 2),

@@ -114,7 +114,7 @@ def test_bad_input_is_one_message_and_code_2(change: tuple[str, str], message: s
 
 def test_a_missing_allocator_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.answering(tmp_path, monkeypatch)
-    monkeypatch.setattr(allocators, "find", lambda soname: None)
+    monkeypatch.setattr(allocators, "find", lambda library: None)
     result = invoke(*TRIAL, "--allocator", "jemalloc")
     assert result.exit_code == 2
     assert "apt install libjemalloc2" in result.stderr

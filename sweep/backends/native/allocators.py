@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sweep.backends.native.errors import NativeError
+from sweep.backends.native.errors import INSTALL, NativeError
 from sweep.backends.native.settings import Allocator
 from sweep.trial import Cause
 
@@ -32,16 +32,22 @@ without them."""
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A malloc that is preloaded. package: Debian's."""
+    """A shared library: its names, newest first, and what brings it on Debian and Ubuntu."""
 
-    soname: str
-    package: str
+    sonames: tuple[str, ...]
+    install: str
 
 
 LIBRARIES: Final[dict[str, Library]] = {
-    "jemalloc": Library("libjemalloc.so.2", "libjemalloc2"),
-    "mimalloc": Library("libmimalloc.so.2", "libmimalloc2.0"),
+    "jemalloc": Library(("libjemalloc.so.2",), "apt install libjemalloc2"),
+    "mimalloc": Library(
+        ("libmimalloc.so.3", "libmimalloc.so.2"),
+        "apt install libmimalloc2.0 (libmimalloc3 on newer releases)",
+    ),
 }
+"""Every malloc that is preloaded, by allocator."""
+
+LIBURCU: Final = Library(("liburcu-memb.so.8",), INSTALL)
 
 
 def preload(allocator: Allocator) -> Path | None:
@@ -52,17 +58,21 @@ def preload(allocator: Allocator) -> Path | None:
     if allocator not in LIBRARIES:
         return None
     library = LIBRARIES[allocator]
-    path = find(library.soname)
+    path = find(library)
     if path is None:
         raise NativeError(
             Cause.ENVIRONMENT,
-            f"allocator {allocator}: {library.soname} is not installed; run: apt install {library.package}",
+            f"allocator {allocator}: {library.sonames[-1]} is not installed; run: {library.install}",
         )
     return path
 
 
-def find(soname: str) -> Path | None:
-    """A shared library by its name, in the usual directories and where the linker looks."""
+def find(library: Library) -> Path | None:
+    """Where it is: in the usual directories, or where the linker looks."""
+    return next((path for soname in library.sonames if (path := _find(soname))), None)
+
+
+def _find(soname: str) -> Path | None:
     for pattern in _DIRECTORIES:
         for directory in sorted(glob.glob(pattern)):
             path = Path(directory) / soname
@@ -73,10 +83,10 @@ def find(soname: str) -> Path | None:
 
 
 @functools.cache
-def version(soname: str) -> str | None:
+def version(library: Library) -> str | None:
     """The distribution's version of the package that an installed library is from, else the file that its name
     leads to; None where it is not installed."""
-    path = find(soname)
+    path = find(library)
     if path is None:
         return None
     real = Path(os.path.realpath(path))

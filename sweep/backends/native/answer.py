@@ -26,21 +26,27 @@ class Disturbance:
     involuntary_switches: int
     minor_faults: int
     major_faults: int
-    steal_ns: int
-    others_cpu_ns: int
-    late_start_max_ns: int
+    steal_ns: float
+    others_cpu_ns: float
+    late_start_max_ns: float
     late_start_mean_ns: float
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
     """One pass over the workload. unmeasured: metrics without a meaning here, 0 in `measurement`. details:
-    every other number that the program gives, by name."""
+    everything else that the program says, by name."""
 
     measurement: Measurement
     unmeasured: tuple[str, ...]
     details: Mapping[str, Any]
     disturbance: Disturbance
+
+    @property
+    def duration_ns(self) -> float:
+        """What was measured: the workload's time, or more where calls were not over by then. The drain comes
+        after it."""
+        return float(self.details["duration_ns"])
 
 
 class _GarbageError(ValueError):
@@ -92,10 +98,12 @@ def _passes(text: str, expected: int) -> Iterator[Pass]:
         named = _typed(values.get("unmeasured"), list, "unmeasured")
         if len(named) != len(unmeasured) or any(name not in named for name in unmeasured):
             raise _GarbageError("unmeasured does not name the metrics that are null")
+        details = _typed(values.get("details"), dict, "details")
+        _number("duration_ns", details.get("duration_ns"))
         yield Pass(
             measurement=_measurement(metrics),
             unmeasured=unmeasured,
-            details=_typed(values.get("details"), dict, "details"),
+            details=details,
             disturbance=_disturbance(_typed(values.get("disturbance"), dict, "disturbance")),
         )
 

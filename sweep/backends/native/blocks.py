@@ -75,7 +75,7 @@ def compare(
     candidate: Configuration,
     baseline: Configuration,
     plan: Plan,
-    cpu_time_ns: int,
+    nr_cpus: int,
     rng: np.random.Generator,
     *,
     limits: Limits = disturbance.LIMITS,
@@ -83,13 +83,13 @@ def compare(
 ) -> Comparison:
     """Measure until every wanted ratio is known to `plan.ratio_width`, or the blocks are used up.
 
-    cpu_time_ns: of one pass, the workload's time x its CPUs. told: after each block. Violations end it
+    nr_cpus: that the workload runs on. told: after each block. Violations end it
     early: no further repeat makes them undone. Raises what `measure` raises.
     """
     measure(baseline)  # warm-up: program and library come from disk, an idle CPU from a low frequency
     blocks: list[Block] = []
     while True:
-        block = _block(measure, candidate, baseline, cpu_time_ns, limits)
+        block = _block(measure, candidate, baseline, nr_cpus, limits)
         blocks.append(block)
         told(block)
         quiet = sum(not each.faults for each in blocks)
@@ -102,11 +102,15 @@ def compare(
 
 
 def _block(
-    measure: Measure, candidate: Configuration, baseline: Configuration, cpu_time_ns: int, limits: Limits
+    measure: Measure, candidate: Configuration, baseline: Configuration, nr_cpus: int, limits: Limits
 ) -> Block:
     first, second, third, fourth = (measure(each) for each in (candidate, baseline, baseline, candidate))
     passes = (first, second, third, fourth)
-    faults = [fault for each in passes for fault in disturbance.faults(each.disturbance, cpu_time_ns, limits)]
+    faults = [
+        fault
+        for each in passes
+        for fault in disturbance.faults(each.disturbance, each.duration_ns * nr_cpus, limits)
+    ]
     return Block((first, fourth), (second, third), tuple(dict.fromkeys(faults)))
 
 

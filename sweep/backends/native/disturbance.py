@@ -12,34 +12,35 @@ from sweep.backends.native.answer import Disturbance
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of each a quiet pass may have. Shares are of its CPU time: the workload's time x its CPUs.
+    """How much of each a quiet pass may have. Shares are of its CPU time: its duration x its CPUs.
 
     steal_share, others_share: time that others took is time in which a row began late or ran long. 2 % is what
     a bare host's own housekeeping takes. /proc/stat counts in ticks of 1/USER_HZ = 10 ms, so two ticks are
     always allowed (tick_allowance_ns): one may have been counted whole for a moment's work. switches_per_cpu_s:
-    our own threads (readers, ksoftirqd, rcuog, rcuop) preempt a CPU's thread too, some hundred times a second;
-    ten times as many are somebody else's. major_faults: none; all memory is there before the start, so one
-    waits for a disk. late_start_mean_ns: a sleeping CPU thread begins its rows within the timer's slack and a
-    wake-up, 50-100 us even in a guest.
+    our own readers wake up to 2,000 times a second on each CPU and may preempt it each time, and our RCU
+    threads some hundred times; beyond twice that it is somebody else. major_faults: none; all memory is there
+    before the start, so one waits for a disk. late_start_mean_ns: a sleeping CPU thread is woken some 50 us
+    before its row is due and polls, so rows begin within some microseconds; 100 us means that it did not get
+    its CPU.
     """
 
     steal_share: float = 0.02
     others_share: float = 0.02
     tick_allowance_ns: int = 20_000_000
-    switches_per_cpu_s: float = 2000.0
+    switches_per_cpu_s: float = 5000.0
     major_faults: int = 0
-    late_start_mean_ns: float = 500_000.0
+    late_start_mean_ns: float = 100_000.0
 
 
 LIMITS: Final = Limits()
 
 
-def faults(found: Disturbance, cpu_time_ns: int, limits: Limits = LIMITS) -> tuple[str, ...]:
+def faults(found: Disturbance, cpu_time_ns: float, limits: Limits = LIMITS) -> tuple[str, ...]:
     """What was beyond its limit, in words; nothing for a quiet pass."""
     return tuple(_faults(found, cpu_time_ns, limits))
 
 
-def _faults(found: Disturbance, cpu_time_ns: int, limits: Limits) -> Iterator[str]:
+def _faults(found: Disturbance, cpu_time_ns: float, limits: Limits) -> Iterator[str]:
     for what, taken_ns, share in (
         ("the hypervisor", found.steal_ns, limits.steal_share),
         ("other processes", found.others_cpu_ns, limits.others_share),

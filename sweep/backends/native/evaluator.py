@@ -98,7 +98,7 @@ def compare(
         configuration,
         base,
         Plan(settings.min_blocks, settings.max_blocks, settings.ratio_width, objectives),
-        scenario.replay.duration_ns * scenario.machine.nr_cpus,
+        scenario.machine.nr_cpus,
         np.random.default_rng([scenario.seed, int(configuration.key(), 16)]),
         told=told,
     )

@@ -173,13 +173,13 @@ class Fingerprint:
     rcu_command_line: tuple[tuple[str, str], ...] | None = _fact(_rcu_command_line, _pairs)
     cgroup_cpus: float | None = _fact(lambda h: cpu_quota(h.root), _limit(lambda value: f"{value:g} CPUs"))
     cgroup_memory_bytes: int | None = _fact(lambda h: memory_limit_bytes(h.root), _limit(units.format_size))
-    liburcu: str | None = _fact(lambda h: allocators.version("liburcu-memb.so.8") or NOT_INSTALLED)
+    liburcu: str | None = _fact(lambda h: allocators.version(allocators.LIBURCU) or NOT_INSTALLED)
     glibc: str | None = _fact(lambda h: allocators.libc_version())
     jemalloc: str | None = _fact(
-        lambda h: allocators.version(allocators.LIBRARIES["jemalloc"].soname) or NOT_INSTALLED
+        lambda h: allocators.version(allocators.LIBRARIES["jemalloc"]) or NOT_INSTALLED
     )
     mimalloc: str | None = _fact(
-        lambda h: allocators.version(allocators.LIBRARIES["mimalloc"].soname) or NOT_INSTALLED
+        lambda h: allocators.version(allocators.LIBRARIES["mimalloc"]) or NOT_INSTALLED
     )
     benchmark: str | None = _fact(_build)
 

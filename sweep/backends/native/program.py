@@ -15,7 +15,7 @@ from sweep.backends.native import allocators, answer, cpus, process
 from sweep.backends.native.answer import Disturbance, Pass
 from sweep.backends.native.errors import INSTALL, NativeError, NativeUnavailableError
 from sweep.backends.native.request import Request, pack
-from sweep.trial import Cause
+from sweep.trial import Cause, Configuration
 
 __all__ = ["Disturbance", "NativeError", "NativeUnavailableError", "Pass", "build_id", "path", "run"]
 
@@ -86,11 +86,13 @@ def run(request: Request, *, timeout_s: float) -> tuple[Pass, ...]:
             f"{_what(request)}: the native benchmark ended with exit code {ended.code}"
             f"{_last_words(ended.stderr)}; if a library is missing, run: {INSTALL}",
         )
-    return answer.passes(ended.stdout, request.passes)
+    found = answer.passes(ended.stdout, request.passes)
+    _check_malloc(request, found[0])
+    return found
 
 
 def _what(request: Request) -> str:
-    return " ".join([request.policy, *(f"{name}={value}" for name, value in request.params.items())])
+    return str(Configuration.of(request.policy, request.params))
 
 
 def _own_time_s(request: Request) -> float:
@@ -108,6 +110,16 @@ def _environment(request: Request) -> dict[str, str]:
     }
     library = allocators.preload(request.allocator)
     return kept if library is None else kept | {"LD_PRELOAD": str(library)}
+
+
+def _check_malloc(request: Request, found: Pass) -> None:
+    """The loader only warns where it could not preload a library."""
+    if request.allocator in allocators.LIBRARIES and found.details.get("malloc") != request.allocator:
+        raise NativeError(
+            Cause.ENVIRONMENT,
+            f"{_what(request)}: malloc was {found.details.get('malloc')} instead of {request.allocator}: the "
+            "library was found but not loaded",
+        )
 
 
 def _oom_kills() -> int | None:

@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ MAX_DRAIN_NS: Final = 30_000_000_000
 (LAZY_FLUSH_JIFFIES, kernel/rcu/tree_nocb.h), and one may have to wait for another."""
 
 _ALIGN_BYTES: Final = 8
+_HEADER: Final = "request.h"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,23 +116,16 @@ def _ffi() -> Any:
     import cffi
 
     ffi = cffi.FFI()
-    ffi.cdef(structs.declarations(library.header_path()))
-    ffi.cdef(structs.declarations(_header_path()))
+    ffi.cdef(library.declarations())
+    ffi.cdef(structs.declarations(package.__path__, _HEADER))
     return ffi
-
-
-def _header_path() -> Path:
-    for directory in package.__path__:
-        header = Path(directory) / "src" / "request.h"
-        if header.exists():
-            return header
-    raise FileNotFoundError("src/request.h is not installed beside the native backend")
 
 
 @functools.cache
 def _defined(name: str) -> str:
     """The word that request.h defines `name` as: cffi drops the preprocessor's lines."""
-    match = re.search(rf"^#define {name}\s+(\S+)$", _header_path().read_text(encoding="utf-8"), re.MULTILINE)
+    text = structs.header(package.__path__, _HEADER)
+    match = re.search(rf"^#define {name}\s+(\S+)$", text, re.MULTILINE)
     if match is None:
-        raise structs.StructError(f"request.h does not define {name}")
+        raise structs.StructError(f"{_HEADER} does not define {name}")
     return match[1]

@@ -29,13 +29,9 @@ def library_path() -> Path:
     raise FileNotFoundError(f"{_NAME} is not built: run `make build` or `pip install .`")
 
 
-def header_path() -> Path:
-    """engine.h, which says what goes in and what comes out. Raises FileNotFoundError."""
-    for directory in package.__path__:
-        header = Path(directory) / "src" / "engine.h"
-        if header.exists():
-            return header
-    raise FileNotFoundError("src/engine.h is not installed beside the simulator")
+def declarations() -> str:
+    """engine.h, which says what goes in and what comes out, as cffi reads it. Raises FileNotFoundError."""
+    return structs.declarations(package.__path__, "engine.h")
 
 
 @functools.cache
@@ -44,7 +40,7 @@ def load() -> tuple[Any, Any]:
     import cffi
 
     ffi = cffi.FFI()
-    ffi.cdef(structs.declarations(header_path()))
+    ffi.cdef(declarations())
     return ffi, ffi.dlopen(str(library_path()))
 
 

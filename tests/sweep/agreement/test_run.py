@@ -184,7 +184,7 @@ def test_a_pair_that_takes_too_long_is_left_out_and_told(tmp_path: Path) -> None
         compared(tmp_path, Machinery(), settings=short)
     bound = SETTINGS.model_copy(update={"longest_s": 0.5})
     found = compared(tmp_path, Machinery(), configurations=(*CONFIGURATIONS, waits), settings=bound)
-    assert ("exit-storm", waits, "takes more than 0.5 s") in found.failed
+    assert ("chromium", waits, "takes more than 0.5 s") in found.failed
     left_out = {(workload, configuration) for workload, configuration, _ in found.failed}
     assert not left_out & {(pair.workload, pair.configuration) for pair in found.pairs}
     records = Kept(tmp_path / "measured.jsonl").records()

@@ -15,7 +15,7 @@ from tests.sweep.execute.contract import run, tasks
 from tests.sweep.execute.evaluates import Trade
 from tests.sweep.execute.hosts import Hosts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 NODE_LOST_S = 3.0
 BEHAVIOURS = ["short"] * 900

@@ -13,7 +13,7 @@ from sweep.trial import Cause
 from tests.sweep.execute.contract import run, settled, tasks
 from tests.sweep.execute.evaluates import DEVOURED_BYTES, Trade
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 LEFT_BYTES: Final = DEVOURED_BYTES // 2
 """What the node may use more than at the start; Ray itself needs 1 GiB."""

@@ -33,6 +33,26 @@ def test_nothing_but_the_results_is_printed_even_when_workers_die(tmp_path: Path
     assert "worker_crashed" in {row["cause"] for row in rows}
 
 
+PROCESSES = """
+import ray, psutil  # which comes with Ray
+from ray._private import node
+from sweep.execute.start import NODE_LOST_S, start
+whole = node.Node
+start(None, 1, NODE_LOST_S)
+assert node.Node is whole
+for process in psutil.Process().children(recursive=True):
+    print(*process.cmdline())
+ray.shutdown()
+"""
+
+
+def test_ray_on_this_machine_has_no_processes_that_serve_no_sweep() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROCESSES], capture_output=True, text=True, check=True)
+    assert "raylet" in ended.stdout
+    for unwanted in ("dashboard/dashboard.py", "monitor.py"):
+        assert unwanted not in ended.stdout
+
+
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port that nobody listens on, and that nobody else is given meanwhile."""

@@ -126,7 +126,9 @@ void urcu_teardown(struct policy_run *run);
 void urcu_enter(struct context *ctx); /* this thread may post callbacks */
 void urcu_leave(struct context *ctx);
 void call_rcu_urcu(struct policy_run *run, struct plat_rcu_head *head, s64 objects);
-void wait_for_readers(void);
+void reader_enters(void); /* a read-side section */
+void reader_leaves(void);
+void wait_for_readers(void); /* synchronize_rcu() */
 
 /* platform.c */
 void rcu_post(struct policy_run *run, struct plat_rcu_head *head, s64 objects, bool lazy);

@@ -141,7 +141,7 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 	u64 cpu_ns = long_call ? monotonic_ns(CLOCK_THREAD_CPUTIME_ID) : 0, begin, end;
 	double took;
 
-	c->call = ctx->call = call;
+	ctx->call = call;
 	atomic_store_explicit(&c->busy, true, memory_order_relaxed);
 	ctx->stamps = 0;
 	begin = clock_now();
@@ -167,7 +167,7 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 	call->stamps += ctx->stamps;
 	took -= (double)ctx->stamps * clock_scale.stamp_ns;
 	c->freeing_ns += took > 0 ? took : 0;
-	c->call = ctx->call = NULL;
+	ctx->call = NULL;
 	atomic_store_explicit(&c->busy, false, memory_order_relaxed);
 	if (ctx->sleep_cookie) {
 		call->wait_cookie = ctx->sleep_cookie;

@@ -3,13 +3,11 @@
  * cpu.c - a CPU of the workload: a thread that runs the rows of its CPU at their times, and plays the scheduler
  * tick and the softirqs in between, at the cost of what they interrupt.
  *
- * Between rows it sleeps, and wakes up a little early so that the rest can be waited for to the point. While it
- * waits it offers its CPU to any other thread there.
+ * Between rows it sleeps, and wakes up a little early, so that rows begin at their time and on a CPU that is awake.
+ * It does not yield: that would hand out whole time slices.
  */
 #define _GNU_SOURCE
 #include "log.h"
-
-#include <sched.h>
 
 #define EARLY_NS 50000 /* more than it takes to wake up, even in a virtual machine */
 #define WORTH_SLEEPING_NS 10000
@@ -77,7 +75,7 @@ static void tick(struct policy_run *run, struct cpu *c)
 {
 	if (!run->kernel_like || !needs_tick(run, c))
 		return;
-	if (flag(&c->gp_noticed) && flag(&c->qs_needed) && (!c->call || run->m.preemptible_kernel))
+	if (flag(&c->gp_noticed) && flag(&c->qs_needed) && (!here->call || run->m.preemptible_kernel))
 		set_flag(&c->qs_passed, true);
 	c->softirq_pending |= rcu_pending(run, c);
 }
@@ -147,7 +145,7 @@ static void note_start(struct policy_run *run, struct cpu *c, u64 now, u64 due)
 
 static void wait_for(struct policy_run *run, struct cpu *c, unsigned ticket, u64 now, u64 due)
 {
-	u64 early = clock_of_ns(EARLY_NS), until = due;
+	u64 early = c->held_up ? 0 : clock_of_ns(EARLY_NS), until = due;
 
 	c->was_waiting = due != NEVER;
 	c->tick_stopped = !tick_goes_on(run, c, now);
@@ -160,7 +158,7 @@ static void wait_for(struct policy_run *run, struct cpu *c, unsigned ticket, u64
 	else if (until > now + early + clock_of_ns(WORTH_SLEEPING_NS))
 		waiter_sleep(&c->waiter, ticket, until - early);
 	else
-		sched_yield();
+		cpu_relax();
 }
 
 void cpu_main(struct context *ctx)

@@ -191,6 +191,7 @@ static void drain(struct policy_run *run, struct pass_result *result)
 			nocb_flush_all(run);
 		sleep_ns(run, LOOK_NS);
 	}
+	result->callbacks_in_all = SUM_OF(run, callbacks);
 	result->drain_ns = clock_to_ns(clock_now() - start);
 }
 

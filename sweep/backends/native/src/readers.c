@@ -16,7 +16,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
-#include <urcu/urcu-memb.h>
 
 #define HOLD 16
 #define WAKE_NS 500000
@@ -70,7 +69,8 @@ static void on_fault(int signal)
 {
 	if (looking)
 		siglongjmp(fault, 1);
-	raise(signal); /* by then the default action: SA_RESETHAND is not enough in a nested fault */
+	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	raise(signal);
 }
 
 void readers_catch_faults(void)
@@ -195,14 +195,14 @@ static void section(struct policy_run *run, struct reader *r)
 	count(&here->count.sections, 1);
 	if (!mm || (!run->w.rcu_only && !take_reference(mm)))
 		return;
-	urcu_memb_read_lock();
+	reader_enters();
 	nr = take_objects(run, r, mm, in_call, held);
 	for (u32 i = 0; i < nr; i++)
 		check(run, &held[i]);
 	stay(run, r, preempted);
 	for (u32 i = 0; i < nr; i++)
 		check(run, &held[i]);
-	urcu_memb_read_unlock();
+	reader_leaves();
 	if (!run->w.rcu_only)
 		atomic_fetch_sub(&mm->users, 1);
 }

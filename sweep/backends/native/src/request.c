@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define MAX_BYTES ((size_t)8 << 30)
+#define MORE_MMS (1 << 20) /* than rows: so that a wrong number does not take all memory */
+#define MAX_SLAB_BYTES (1 << 20)
 
 struct bytes {
 	char *at;
@@ -144,8 +146,9 @@ static void check_machine(const struct native_request *h)
 			m->object_bytes, MIN_OBJECT_BYTES);
 	if (h->allocator != NATIVE_ALLOC_SLAB)
 		return;
-	if (m->slab_bytes < 4096 || (m->slab_bytes & (m->slab_bytes - 1)))
-		fail_configuration("slabs of %d bytes: expected a power of two from 4096 on", m->slab_bytes);
+	if (m->slab_bytes < 4096 || m->slab_bytes > MAX_SLAB_BYTES || (m->slab_bytes & (m->slab_bytes - 1)))
+		fail_configuration("slabs of %d bytes: expected a power of two, 4096 .. %d", m->slab_bytes,
+				   MAX_SLAB_BYTES);
 	if (m->objects_per_slab < 1 || m->objects_per_slab > INT16_MAX ||
 	    (s64)m->objects_per_slab * m->object_bytes > m->slab_bytes)
 		fail_configuration("%d objects of %d bytes do not fit into a slab of %d", m->objects_per_slab,
@@ -190,8 +193,9 @@ static void check_workload(const struct input *input)
 {
 	const struct sim_workload *w = &input->w;
 
-	if (w->nr_rows > UINT32_MAX - 1 || w->nr_mms < 0 || w->duration_ns < 0 || w->fault_window_ns < 0 ||
-	    w->readers_per_1000_faults < 0 || w->background_readers_per_cpu_per_s < 0)
+	if (w->nr_rows > UINT32_MAX - 1 || w->nr_mms < 0 || w->nr_mms > w->nr_rows + MORE_MMS ||
+	    w->duration_ns < 0 || w->fault_window_ns < 0 || w->readers_per_1000_faults < 0 ||
+	    w->background_readers_per_cpu_per_s < 0)
 		fail_configuration("the workload's numbers are out of range");
 	check_quantiles(w->section_ppm, w->section_ns, w->nr_section_quantiles, "section lengths");
 	check_quantiles(w->preempted_ppm_at, w->preempted_ns, w->nr_preempted_quantiles,

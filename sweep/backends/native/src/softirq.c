@@ -132,7 +132,7 @@ static bool softirq_loop(struct policy_run *run, struct cpu *c, bool idle)
 	}
 	here->in_softirq = false;
 	count_max(&here->count.max_stall, now - start);
-	if (!c->call || here != c->context) /* else it is in the call's time already */
+	if (!here->call) /* else it is in the call's time already */
 		count(&here->count.callback_time, now - start);
 	else
 		count(&here->count.callback_time_in_calls, now - start);
@@ -142,7 +142,7 @@ static bool softirq_loop(struct policy_run *run, struct cpu *c, bool idle)
 /* On the way out of an interrupt. What is left goes to ksoftirqd. */
 void softirq_burst(struct policy_run *run, struct cpu *c)
 {
-	bool idle = !c->call && !atomic_load(&c->kthreads) && !cpu_in_user(run, c, clock_now());
+	bool idle = !here->call && !atomic_load(&c->kthreads) && !cpu_in_user(run, c, clock_now());
 	bool more;
 
 	lock_take(&c->softirq_lock);

@@ -208,7 +208,7 @@ struct cpu {
 	u64 next_tick;
 	bool tick_stopped;
 	bool softirq_pending;
-	struct task_call *call, *asleep, *call_pool;
+	struct task_call *asleep, *call_pool;
 	u32 *fault_rows;
 	s64 nr_fault_rows;
 	struct call_record *calls;

@@ -24,6 +24,19 @@ struct urcu_record {
 
 static struct call_rcu_data **workers;
 
+/* The library orders a section before the end of a grace period that waits for it, and a worker's callbacks before
+ * call_rcu_data_free(). ThreadSanitizer cannot see into it, and has to be told. */
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#define HAPPENS_BEFORE(what) __tsan_release(&(what))
+#define HAPPENS_AFTER(what) __tsan_acquire(&(what))
+#else
+#define HAPPENS_BEFORE(what) ((void)(what))
+#define HAPPENS_AFTER(what) ((void)(what))
+#endif
+
+static char sections, callbacks;
+
 struct urcu_chunk {
 	struct urcu_chunk *next;
 	u64 nr, used;
@@ -73,6 +86,7 @@ void urcu_setup(struct policy_run *run)
 			fail_environment("liburcu cannot create a call_rcu() worker");
 		ctx->thread = urcu_memb_get_call_rcu_thread(workers[i]);
 		bind_thread(ctx->thread, &run->cpus[i].real, 1);
+		new_chunk(ctx, 1); /* a callback may post another one */
 	}
 }
 
@@ -82,6 +96,7 @@ void urcu_teardown(struct policy_run *run)
 		urcu_memb_call_rcu_data_free(workers[i]);
 	for (u32 i = 0; i < run->nr_contexts; i++)
 		free_chunks(&run->contexts[i]);
+	HAPPENS_AFTER(callbacks);
 	free(workers);
 	workers = NULL;
 }
@@ -110,12 +125,14 @@ static void invoke(struct rcu_head *head)
 	u64 start;
 
 	atomic_load_explicit(&record->ready, memory_order_acquire);
+	HAPPENS_AFTER(sections);
 	here = record->worker;
 	start = stamp(here);
 	if (record->objects)
 		log_event(here, start, WAITING, READY, record->objects, 0);
 	callback_invoke(here->run, record->callback);
 	count_max(&here->count.max_stall, here->last_stamp - start);
+	HAPPENS_BEFORE(callbacks);
 }
 
 void call_rcu_urcu(struct policy_run *run, struct plat_rcu_head *head, s64 objects)
@@ -131,7 +148,19 @@ void call_rcu_urcu(struct policy_run *run, struct plat_rcu_head *head, s64 objec
 	urcu_memb_call_rcu(&record->head, invoke);
 }
 
+void reader_enters(void)
+{
+	urcu_memb_read_lock();
+}
+
+void reader_leaves(void)
+{
+	HAPPENS_BEFORE(sections);
+	urcu_memb_read_unlock();
+}
+
 void wait_for_readers(void)
 {
 	urcu_memb_synchronize_rcu();
+	HAPPENS_AFTER(sections);
 }

@@ -16,6 +16,8 @@ from sweep.backends.native.request import Request
 from sweep.trial import METRICS
 from tests.sweep.backends.simulator.scenes import exit_mm, munmap, replay
 
+DETAILS: dict[str, Any] = {"duration_ns": 1e9, "malloc": "glibc"}
+
 QUIET: dict[str, Any] = {
     "involuntary_switches": 0,
     "minor_faults": 0,
@@ -49,7 +51,7 @@ def pass_line(number: int = 0, **changes: Any) -> dict[str, Any]:
         "pass": number,
         "metrics": metrics(),
         "unmeasured": [],
-        "details": {"a": 1},
+        "details": DETAILS,
         "disturbance": QUIET,
     }
     return whole | changes

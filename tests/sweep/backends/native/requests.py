@@ -125,7 +125,11 @@ class Request:
             np.asarray(replay.mm, dtype=np.int32),
             np.asarray(replay.kind, dtype=np.uint8),
             np.asarray(replay.n, dtype=np.int32),
-            *(column(pairs, place) for pairs in (r.section_quantiles, r.preempted_quantiles) for place in (0, 1)),
+            *(
+                column(pairs, place)
+                for pairs in (r.section_quantiles, r.preempted_quantiles)
+                for place in (0, 1)
+            ),
             *(column(course, place) for place in (0, 1)),
         ]
 

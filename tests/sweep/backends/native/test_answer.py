@@ -20,7 +20,8 @@ def test_passes_come_as_they_were_measured() -> None:
     first, second = answer.passes(fakes.answer(*lines), 2)
     assert first.measurement.flat() == fakes.metrics()
     assert second.measurement.flat() == fakes.metrics(start=100)
-    assert first.details == {"a": 1}
+    assert first.details == fakes.DETAILS
+    assert first.duration_ns == 1e9
     assert first.unmeasured == ()
 
 
@@ -61,6 +62,8 @@ def without(name: str) -> dict[str, Any]:
         fakes.answer(fakes.pass_line(disturbance={})),
         fakes.answer(fakes.pass_line(disturbance=fakes.QUIET | {"steal_ns": None})),
         fakes.answer(fakes.pass_line(details=None)),
+        fakes.answer(fakes.pass_line(details={})),
+        fakes.answer(fakes.pass_line(details={"duration_ns": "long"})),
     ],
 )
 def test_anything_else_is_garbage(text: str) -> None:

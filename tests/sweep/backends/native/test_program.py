@@ -40,7 +40,7 @@ def test_an_answer_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_request_arrives_whole_however_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the program answers before it has read: neither side waits for the other."""
-    line = fakes.pass_line(details={"padding": "x" * 300_000})
+    line = fakes.pass_line(details=fakes.DETAILS | {"padding": "x" * 300_000})
     fakes.program(
         tmp_path,
         monkeypatch,
@@ -202,7 +202,7 @@ def test_a_missing_allocator_names_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allocator: Any
 ) -> None:
     fakes.answering(tmp_path, monkeypatch)
-    monkeypatch.setattr(allocators, "find", lambda soname: None)
+    monkeypatch.setattr(allocators, "find", lambda library: None)
     told = failure(allocator=allocator)
     assert told.cause is Cause.ENVIRONMENT
     assert f"apt install lib{allocator}2" in str(told)
@@ -215,12 +215,22 @@ def test_an_allocator_is_preloaded_and_nothing_else_changes_it(
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     monkeypatch.setenv("SOMETHING_ELSE", "kept")
     library = tmp_path / "libjemalloc.so.2"
-    monkeypatch.setattr(allocators, "find", lambda soname: library)
+    monkeypatch.setattr(allocators, "find", lambda _: library)
     seen = program._environment(fakes.request(allocator="jemalloc"))
     assert seen["LD_PRELOAD"] == str(library)
     assert seen["SOMETHING_ELSE"] == "kept"
     assert "MALLOC_ARENA_MAX" not in seen
     assert "LD_PRELOAD" not in program._environment(fakes.request(allocator="glibc"))
+
+
+def test_a_library_that_was_not_loaded_is_not_taken_for_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.answering(tmp_path, monkeypatch, fakes.pass_line(details=fakes.DETAILS))
+    monkeypatch.setattr(allocators, "find", lambda library: tmp_path / library.sonames[0])
+    told = failure(allocator="mimalloc")
+    assert told.cause is Cause.ENVIRONMENT
+    assert "malloc was glibc instead of mimalloc" in str(told)
 
 
 def test_the_build_is_named_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

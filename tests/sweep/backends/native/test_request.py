@@ -27,8 +27,8 @@ HEADER = Path(native.__file__).parent / "src" / "request.h"
 def read(data: bytes) -> tuple[Any, dict[str, np.ndarray[Any, Any]]]:
     """Header and arrays, by the order that the comment in request.h states."""
     ffi = cffi.FFI()
-    ffi.cdef(structs.declarations(library.header_path()))
-    ffi.cdef(structs.declarations(HEADER))
+    ffi.cdef(library.declarations())
+    ffi.cdef(structs.declarations(native.__path__, "request.h"))
     size = ffi.sizeof("struct native_request")
     header = ffi.new("struct native_request *")
     ffi.memmove(header, data[:size], size)

@@ -1,0 +1,392 @@
+"""Unit costs of the native benchmark on this machine, as the simulator charges them.
+
+The program `_calibrate` (src/calibrate/) is the benchmark with probes in the place of policies. It gives series:
+what a loop over the objects of an exit took per object when each was linked, when each was posted, and so on. A
+cost is a difference of two series, as a turn of a loop overlaps with its neighbours and no step can be timed alone
+there. Each round measures all series once; intervals are bootstrapped over rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+import sweep.backends.native as package
+import workloads
+from sweep.backends.native import answer, cpus, process
+from sweep.backends.native.errors import INSTALL, NativeError, NativeUnavailableError
+from sweep.backends.native.request import Request, pack
+from sweep.machine import Machine
+from sweep.trial import Cause, Interval
+
+ROUND_S: Final = 20.0
+"""Of a round, about, on a quiet machine."""
+
+EXIT: Final = 250
+"""Objects of an exit from which the profile's costs are taken: a process of ordinary size (a PostgreSQL
+backend). Smaller exits pay more per object, since code and data are cold at the start; see `cold_start`."""
+
+OFFLOADED: Final = 1_000_000
+"""Added to the objects of a series that was measured offloaded."""
+
+BULK: Final = 16  # of the probes
+_LEVEL: Final = 0.95
+_DRAWS: Final = 2000
+
+Series: TypeAlias = Mapping[tuple[str, int], npt.NDArray[np.float64]]
+"""By (series, objects): the centre of each round, NaN where a round has none. ns."""
+
+
+def path() -> Path:
+    """The executable. Raises NativeUnavailableError where there is none."""
+    for directory in package.__path__:
+        found = Path(directory) / "_calibrate"
+        if found.is_file():
+            return found
+    raise NativeUnavailableError(f"the calibration program is not built: it needs liburcu; run: {INSTALL}")
+
+
+def measure(machine: Machine, declared: tuple[int, ...], rounds: int, timeout_s: float) -> Series:
+    """Run it on the declared CPUs (none: the first ones permitted), with that profile's kernel constants.
+
+    Raises NativeError.
+    """
+    program = path()
+    replay = workloads.replay(
+        workloads.load("giant-exit"), machine.nr_cpus, workloads.Scale(window_ns=(0, 1_000_000))
+    )
+    request = Request(replay, machine, "per_object", cpus=cpus.choose(declared, machine))
+    ended = process.run([str(program), "-", str(rounds)], pack(request), {}, timeout_s)
+    if ended.stopped:
+        raise NativeError(
+            Cause.ENVIRONMENT, f"the calibration did not end within {timeout_s:g} s; it was killed"
+        )
+    if ended.code < 0:
+        raise NativeError(Cause.WORKER_CRASHED, f"the calibration was killed by {_signal(-ended.code)}")
+    if ended.code != 0:
+        told = answer.error(ended.stdout)
+        raise told or NativeError(
+            Cause.ENVIRONMENT, f"the calibration ended with exit code {ended.code}: {ended.stderr[-300:]}"
+        )
+    return read(ended.stdout, rounds)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def read(text: str, rounds: int) -> Series:
+    """Of what the program answered. Raises NativeError where this is no answer of that many rounds."""
+    found: dict[tuple[str, int], npt.NDArray[np.float64]] = {}
+    lines = text.splitlines()
+    try:
+        documents = [json.loads(line) for line in lines]
+        if not documents or documents.pop() != {"done": True}:
+            raise ValueError
+        for each in documents:
+            key = (str(each["series"]), int(each["objects"]))
+            centres = found.setdefault(key, np.full(rounds, np.nan))
+            centres[int(each["round"])] = CENTRES.get(key[0], centre)(each["ns"])
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise NativeError(
+            Cause.ENVIRONMENT, "the calibration program answers garbage; run: make build"
+        ) from None
+    return found
+
+
+def centre(values: Sequence[float]) -> float:
+    """The mean of the middle half: robust, and finer than the steps of 10 ns in which some clocks advance."""
+    return float(stats.trim_mean(np.asarray(values, dtype=np.float64), 0.25))
+
+
+def low_quartile(values: Sequence[float]) -> float:
+    """Where other processes add whole time slices to some."""
+    return float(np.quantile(values, 0.25))
+
+
+CENTRES: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {"switch": low_quartile}
+
+# -- from series to costs --
+
+
+Get: TypeAlias = Callable[..., float]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An entry of a profile: how it follows from series, and in words."""
+
+    entry: str
+    compute: Callable[[Get, Mapping[str, int]], float]
+    text: str
+
+
+def _free(get: Get, m: Mapping[str, int]) -> float:
+    """plat_free() of a warm object, with all that moves slabs."""
+    return get("free") - (get("unlink") - _store(get, m))
+
+
+def _store(get: Get, m: Mapping[str, int]) -> float:
+    return max(get("store") - get("unlink"), 0.0)
+
+
+def _discard(get: Get, m: Mapping[str, int]) -> float:
+    """A flush of the CPU's partial slabs gives all but the first to the page allocator."""
+    slabs = m["cpu_partial_slabs"]
+    return max(get("slab_flush", slabs) - get("slab_first"), 0.0) / (slabs + 1)
+
+
+def _moves(get: Get, m: Mapping[str, int]) -> float:
+    """Per object: one flush for each list of partial slabs, and their pages."""
+    per_flush = (m["cpu_partial_slabs"] + 1) * m["objects_per_slab"]
+    return (_discard(get, m) * m["cpu_partial_slabs"] + _list_lock(get, m)) / per_flush
+
+
+def _list_lock(get: Get, m: Mapping[str, int]) -> float:
+    return get("lock_alone", 0) + _discard(get, m)
+
+
+def _slow(get: Get, m: Mapping[str, int]) -> float:
+    return _free(get, m) - _moves(get, m)
+
+
+def _bulk_object(get: Get, m: Mapping[str, int]) -> float:
+    """Neighbours in arrays of BULK: each array is a group per slab in it, each group scans to its third miss."""
+    groups, scans = gather_counts(m["objects_per_slab"], EXIT)
+    rest = EXIT * (get("bulk_hot") - _store(get, m)) - groups * _slow(get, m)
+    return rest / scans
+
+
+def gather_counts(objects_per_slab: int, nr: int) -> tuple[int, int]:
+    """Groups, and objects looked at, where `nr` neighbours are freed in arrays of BULK: the simulator's
+    slab_free_detached(), build_detached_freelist() in mm/slub.c."""
+    groups = scans = 0
+    for begin in range(0, nr, BULK):
+        left = [place // objects_per_slab for place in range(begin, min(begin + BULK, nr))]
+        while left:
+            slab, misses, same = left.pop(), 3, len(left)
+            size = same
+            while size:
+                size -= 1
+                scans += 1
+                if left[size] == slab:
+                    same -= 1
+                else:
+                    misses -= 1
+                    if not misses:
+                        break
+            left = left[:same]
+            groups += 1
+    return groups, scans
+
+
+def cold_start(get: Get) -> float:
+    """What a call of 40 objects takes beyond 40 times what an object costs in one of EXIT; ns."""
+    return (get("unlink", 40) - get("unlink", EXIT)) / (1 / 40 - 1 / EXIT)
+
+
+_OF: Final = f"exits of {EXIT} objects"
+
+FORMULAS: Final[tuple[Formula, ...]] = (
+    Formula(
+        "rcu.gp_init_ns",
+        lambda get, m: get("gp_begin", 0) - get("wake_latency", 0),
+        "from plat_gp_start() until the grace period has begun, less the latency of the wake-up",
+    ),
+    Formula(
+        "sched.wake_latency_ns",
+        lambda get, m: get("wake_latency", 0),
+        "from a futex wake-up until the thread runs on an idle CPU",
+    ),
+    Formula(
+        "costs.unlink_ns",
+        lambda get, m: get("unlink") - _store(get, m),
+        f"a turn of the loop over the objects with the first touch of each, {_OF}",
+    ),
+    Formula(
+        "costs.link_ns",
+        lambda get, m: get("link") - get("unlink"),
+        f"dead_list_add() in place of a touch, {_OF}",
+    ),
+    Formula(
+        "costs.walk_ns",
+        lambda get, m: get("walk_free") - _free(get, m),
+        f"dead_free_chain() after a grace period, less what plat_free() of a warm object takes, {_OF}",
+    ),
+    Formula("costs.store_ns", _store, f"one more store into an array, {_OF}"),
+    Formula(
+        "costs.compare_ns",
+        lambda get, m: get("sort"),
+        "insertion sort of 16 addresses in falling order, per comparison",
+    ),
+    Formula(
+        "costs.lock_ns",
+        lambda get, m: get("lock") - get("unlink"),
+        f"plat_lock() and plat_unlock() per object, {_OF}",
+    ),
+    Formula(
+        "costs.lock_handoff_ns",
+        lambda get, m: get("lock_handoff", 0) - get("lock_alone", 0),
+        "plat_lock() and plat_unlock() in turn on two CPUs, less those on one",
+    ),
+    Formula(
+        "costs.call_rcu_ns", lambda get, m: get("post") - get("unlink"), f"plat_call_rcu() per object, {_OF}"
+    ),
+    Formula(
+        "costs.call_rcu_nocb_ns",
+        lambda get, m: get("post_direct", 40) - get("unlink", 40) - get("lock_alone", 0),
+        "plat_call_rcu() per object, offloaded, below the quota per jiffy, exits of 40 objects, without the lock",
+    ),
+    Formula(
+        "costs.call_rcu_bypass_ns",
+        lambda get, m: get("post_bypass") - get("unlink") - get("lock_alone", 0),
+        f"plat_call_rcu() per object, offloaded, beyond the quota, {_OF}, without the lock",
+    ),
+    Formula(
+        "costs.bypass_flush_ns",
+        lambda get, m: get("flush", 0) - get("lock_alone", 0),
+        "rcu_nocb_do_flush_bypass(), without its lock",
+    ),
+    Formula(
+        "costs.wake_ns",
+        lambda get, m: get("wake", 0),
+        "what a futex wake-up of a thread on an idle CPU costs the waker",
+    ),
+    Formula(
+        "costs.context_switch_ns",
+        lambda get, m: get("switch", 0),
+        "what a busy CPU loses to a thread that wakes there, does nothing and sleeps again",
+    ),
+    Formula(
+        "costs.softirq_ns",
+        lambda get, m: get("softirq", 0),
+        "softirq_burst() with nothing to invoke, once per call",
+    ),
+    Formula(
+        "costs.callback_ns",
+        lambda get, m: get("callback_free") - _free(get, m),
+        f"callbacks with plat_free(), less what plat_free() of a warm object takes, {_OF}",
+    ),
+    Formula(
+        "costs.callback_bh_ns",
+        lambda get, m: get("callback_free", OFFLOADED + EXIT) - get("callback_free"),
+        f"callbacks in rcuop less those in softirq context, {_OF}",
+    ),
+    Formula(
+        "costs.nocb_gp_scan_ns",
+        lambda get, m: get("scan", 0) - get("lock_alone", 0),
+        "rcuog's look at one CPU with callbacks, without the lock",
+    ),
+    Formula(
+        "costs.alloc_ns",
+        lambda get, m: get("alloc", 40) - get("unlink", 40),
+        "plat_alloc() of a page, 40 in a call",
+    ),
+    Formula(
+        "costs.release_ns", lambda get, m: get("release", 40), "plat_release() of a page, 40 in a callback"
+    ),
+    Formula(
+        "costs.gp_snapshot_ns",
+        lambda get, m: get("snapshot") - get("unlink"),
+        f"plat_gp_snapshot() per object, {_OF}",
+    ),
+    Formula(
+        "costs.gp_start_ns",
+        lambda get, m: get("start") - get("unlink"),
+        f"plat_gp_start() per object, of a grace period that was asked for before, {_OF}",
+    ),
+    Formula(
+        "costs.gp_poll_ns", lambda get, m: get("poll") - get("unlink"), f"plat_gp_done() per object, {_OF}"
+    ),
+    Formula("costs.work_queue_ns", lambda get, m: get("work", 0), "plat_work_queue(), once per call"),
+    Formula(
+        "costs.free_fast_ns",
+        lambda get, m: get("slab_fast"),
+        f"plat_free() to the CPU's active slab, at the end of {_OF}",
+    ),
+    Formula(
+        "costs.free_slow_ns",
+        _slow,
+        f"plat_free() of warm objects of other slabs, {_OF}, without what moves slabs",
+    ),
+    Formula(
+        "costs.free_remote_ns",
+        lambda get, m: _slow(get, m) + get("slab_remote_first") - get("slab_first"),
+        f"free_slow_ns, and what the first plat_free() to a slab costs more where another CPU filled it, {_OF}",
+    ),
+    Formula(
+        "costs.free_bulk_object_ns",
+        _bulk_object,
+        f"dead_free_in_bulk() by {BULK}, warm objects in order of address, {_OF}",
+    ),
+    Formula("costs.list_lock_ns", _list_lock, "a lock, and one of the slabs that are moved under it"),
+    Formula("costs.slab_discard_ns", _discard, "a flush of the CPU's partial slabs, per slab given back"),
+)
+
+GIVEN: Final[Mapping[str, tuple[float, str]]] = {
+    "rcu.gp_cleanup_ns": (
+        0,
+        "the benchmark's gp_end() changes one word under a lock; readers are waited for beside the CPUs",
+    ),
+    "costs.free_hook_ns": (0, "no memory cgroup accounts the objects in user space"),
+}
+"""Entries that follow from what the benchmark is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An entry of the profile: value with its 95 % interval, in ns."""
+
+    entry: str
+    interval: Interval
+    text: str
+
+
+def costs(series: Series, machine: Machine, rng: np.random.Generator) -> Iterator[Cost]:
+    """Every formula's value: of medians over rounds, none below 0, and the interval of a bootstrap over rounds.
+
+    Raises NativeError where a series is missing.
+    """
+    values = machine.resolved()
+    rounds = len(next(iter(series.values())))
+    draws = rng.integers(0, rounds, (_DRAWS, rounds))
+    medians: dict[tuple[str, int], npt.NDArray[np.float64]] = {}
+    for key, centres in series.items():
+        known = np.where(np.isnan(centres), np.nanmedian(centres), centres)
+        medians[key] = np.concatenate([[np.median(known)], np.median(known[draws], axis=1)])
+
+    def get_at(place: int) -> Get:
+        def get(name: str, objects: int = EXIT) -> float:
+            if (name, objects) not in medians:
+                raise NativeError(
+                    Cause.ENVIRONMENT,
+                    f"calibration: no undisturbed sample of {name!r} ({objects} objects); measure again "
+                    "on a quieter machine, or with more rounds",
+                )
+            return float(medians[name, objects][place])
+
+        return get
+
+    tail = (1 - _LEVEL) / 2
+    for formula in FORMULAS:
+        found = [max(formula.compute(get_at(place), values), 0.0) for place in range(_DRAWS + 1)]
+        low, high = np.quantile(found[1:], (tail, 1 - tail))
+        # The bootstrap's quantiles of few rounds may lie on one side of the estimate by a rounding error.
+        interval = Interval(found[0], min(float(low), found[0]), max(float(high), found[0]))
+        yield Cost(formula.entry, interval, formula.text)
+
+
+def start_of_a_call(series: Series) -> float:
+    """`cold_start`, of medians over rounds."""
+    return cold_start(lambda name, objects: float(np.nanmedian(series[name, objects])))

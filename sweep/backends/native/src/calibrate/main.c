@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the calibration program: rounds of all probes, so that slow drift of the machine meets each alike. */
+#define _GNU_SOURCE
+#include "calibrate.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_SECONDS_PER_ROUND 120
+
+static const char *const names[NR_SERIES] = {
+	[S_UNLINK] = "unlink",
+	[S_STAMP] = "stamp",
+	[S_STORE] = "store",
+	[S_LINK] = "link",
+	[S_LOCK] = "lock",
+	[S_SNAPSHOT] = "snapshot",
+	[S_POLL] = "poll",
+	[S_START] = "start",
+	[S_ALLOC] = "alloc",
+	[S_POST] = "post",
+	[S_FREE] = "free",
+	[S_RELEASE] = "release",
+	[S_WALK_FREE] = "walk_free",
+	[S_CALLBACK_FREE] = "callback_free",
+	[S_CALLBACK_NOTHING] = "callback_nothing",
+	[S_CALLBACK_FREE_AWAY] = "callback_free_away",
+	[S_SORT] = "sort",
+	[S_BULK_HOT] = "bulk_hot",
+	[S_BULK_HOT_TURNS] = "bulk_hot_turns",
+	[S_BULK_COLD] = "bulk_cold",
+	[S_ARRAY_BULK_COLD] = "array_bulk_cold",
+	[S_SLAB_FIRST] = "slab_first",
+	[S_SLAB_FLUSH] = "slab_flush",
+	[S_SLAB_OTHERS] = "slab_others",
+	[S_SLAB_FAST] = "slab_fast",
+	[S_SLAB_REMOTE_FIRST] = "slab_remote_first",
+	[S_SLAB_REMOTE_OTHERS] = "slab_remote_others",
+	[S_SOFTIRQ] = "softirq",
+	[S_WORK] = "work",
+	[S_GP_BEGIN] = "gp_begin",
+	[S_READERS] = "readers",
+	[S_GP_LENGTH] = "gp_length",
+	[S_POST_DIRECT] = "post_direct",
+	[S_POST_BYPASS] = "post_bypass",
+	[S_FLUSH] = "flush",
+	[S_SCAN] = "scan",
+	[S_LOCK_ALONE] = "lock_alone",
+	[S_LOCK_HANDOFF] = "lock_handoff",
+	[S_WAKE] = "wake",
+	[S_WAKE_LATENCY] = "wake_latency",
+	[S_SWITCH] = "switch",
+	[S_PREEMPT_LATENCY] = "preempt_latency",
+};
+
+/* ---- series ---- */
+
+#define MAX_SAMPLES 200000
+
+static struct sample {
+	enum series series;
+	u32 objects;
+	double ns;
+} samples[MAX_SAMPLES];
+static atomic_u32 nr_samples; /* threads of the benchmark add to them, seldom two at once */
+
+void series_add(enum series series, u32 objects, double ns)
+{
+	const u32 place = atomic_fetch_add(&nr_samples, 1);
+
+	if (place < MAX_SAMPLES)
+		samples[place] = (struct sample){ series, objects, ns };
+}
+
+static int by_series(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	if (x->series != y->series)
+		return (int)x->series - (int)y->series;
+	return (x->objects > y->objects) - (x->objects < y->objects);
+}
+
+void series_print(u32 round)
+{
+	const u32 nr = atomic_load(&nr_samples) < MAX_SAMPLES ? atomic_load(&nr_samples) : MAX_SAMPLES;
+
+	qsort(samples, nr, sizeof(*samples), by_series);
+	for (u32 i = 0; i < nr; i++) {
+		const struct sample *s = &samples[i];
+		const bool first = !i || by_series(&s[-1], s);
+
+		if (first)
+			printf("{\"round\": %u, \"series\": \"%s\", \"objects\": %u, \"ns\": [", round,
+			       names[s->series], s->objects);
+		printf("%s%.2f", first ? "" : ", ", s->ns);
+		if (i + 1 == nr || by_series(s, &s[1]))
+			printf("]}\n");
+	}
+	fflush(stdout);
+	atomic_store(&nr_samples, 0);
+}
+
+/* ---- */
+
+#define PAIRS 100000
+
+double fenced_ns;
+
+static void calibrate_fenced(void)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < PAIRS; i++) { /* the clock may advance in steps of 10 ns: only the mean tells */
+		const u64 begin = clock_fenced(), took = clock_fenced() - begin;
+
+		sum += took < clock_of_ns(1000) ? took : 0;
+	}
+	fenced_ns = clock_to_ns(sum) / PAIRS;
+}
+
+static void on_alarm(int signal)
+{
+	static const char line[] = "{\"error\": \"the calibration hangs: a round takes some 30 s\", "
+				   "\"cause\": \"environment\"}\n";
+
+	(void)signal;
+	if (write(STDOUT_FILENO, line, sizeof(line) - 1) < 0)
+		_exit(3);
+	_exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	static struct input input;
+	long rounds = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+
+	if (rounds < 1 || rounds > 10000) {
+		fprintf(stderr, "usage: %s REQUEST ROUNDS    - for standard input\n", argv[0]);
+		return 2;
+	}
+	request_read(argv[1], &input);
+	if (input.header.machine.nr_cpus < 2)
+		fail_configuration(
+			"calibration needs a machine profile with two CPUs at least: some costs arise between them");
+	clock_calibrate();
+	calibrate_fenced();
+	signal(SIGALRM, on_alarm);
+	for (u32 round = 0; round < (u32)rounds; round++) {
+		alarm(MAX_SECONDS_PER_ROUND);
+		probe_objects(&input);
+		probe_threads(input.cpu_set);
+		series_print(round);
+	}
+	printf("{\"done\": true}\n");
+	return fflush(stdout) ? 3 : 0;
+}

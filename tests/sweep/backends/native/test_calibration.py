@@ -1,0 +1,262 @@
+"""From the calibration program's series to costs, and the profile that is written of them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import workloads
+from sweep import calibrate_command, machine
+from sweep.backends import simulator
+from sweep.backends.native import calibration
+from sweep.backends.native.calibration import EXIT, OFFLOADED, Cost
+from sweep.backends.native.errors import NativeError, NativeUnavailableError
+from sweep.backends.native.fingerprint import Fingerprint
+from sweep.trial import Interval
+
+PROFILE = machine.load("vm-2cpu")
+TRUTH: dict[tuple[str, int], float] = {
+    ("unlink", 12): 130.0,
+    ("unlink", 40): 50.0,
+    ("unlink", EXIT): 20.0,
+    ("stamp", EXIT): 21.0,
+    ("store", EXIT): 21.0,
+    ("link", EXIT): 23.0,
+    ("lock", EXIT): 26.0,
+    ("snapshot", EXIT): 22.0,
+    ("poll", EXIT): 21.5,
+    ("start", EXIT): 30.0,
+    ("alloc", 40): 110.0,
+    ("release", 40): 90.0,
+    ("post", EXIT): 45.0,
+    ("post_direct", 40): 100.0,
+    ("post_bypass", EXIT): 60.0,
+    ("free", EXIT): 40.0,
+    ("walk_free", EXIT): 50.0,
+    ("callback_free", EXIT): 55.0,
+    ("callback_free", OFFLOADED + EXIT): 60.0,
+    ("sort", EXIT): 4.0,
+    ("bulk_hot", EXIT): 15.0,
+    ("slab_first", EXIT): 30.0,
+    ("slab_flush", 12): 1330.0,
+    ("slab_others", EXIT): 10.0,
+    ("slab_fast", EXIT): 5.0,
+    ("slab_remote_first", EXIT): 90.0,
+    ("softirq", 0): 400.0,
+    ("work", 0): 150.0,
+    ("gp_begin", 0): 25_000.0,
+    ("flush", 0): 60.0,
+    ("scan", 0): 70.0,
+    ("lock_alone", 0): 5.0,
+    ("lock_handoff", 0): 85.0,
+    ("wake", 0): 4000.0,
+    ("wake_latency", 0): 20_000.0,
+    ("switch", 0): 5000.0,
+}
+
+
+def answer(rounds: int, noise: Callable[[], float] = lambda: 1.0) -> str:
+    lines = [
+        json.dumps({"round": k, "series": name, "objects": objects, "ns": [ns * noise() for _ in range(9)]})
+        for k in range(rounds)
+        for (name, objects), ns in TRUTH.items()
+    ]
+    return "\n".join([*lines, json.dumps({"done": True})])
+
+
+def costs_of(text: str, rounds: int) -> dict[str, Cost]:
+    found = calibration.costs(calibration.read(text, rounds), PROFILE, np.random.default_rng(1))
+    return {cost.entry: cost for cost in found}
+
+
+def test_costs_are_the_differences_that_they_say() -> None:
+    found = {entry: cost.interval.value for entry, cost in costs_of(answer(3), 3).items()}
+    assert found["costs.unlink_ns"] == pytest.approx(19)  # without the probe's own store
+    assert found["costs.store_ns"] == pytest.approx(1)
+    assert found["costs.link_ns"] == pytest.approx(3)
+    assert found["costs.call_rcu_ns"] == pytest.approx(25)
+    assert found["costs.call_rcu_nocb_ns"] == pytest.approx(45)
+    assert found["costs.lock_handoff_ns"] == pytest.approx(80)
+    assert found["costs.slab_discard_ns"] == pytest.approx(100)
+    assert found["costs.callback_bh_ns"] == pytest.approx(5)
+    assert found["rcu.gp_init_ns"] == pytest.approx(5000)
+
+
+def test_what_costs_are_made_of_adds_up_again() -> None:
+    """Unlinking and freeing an exit costs in the simulator what the probe took, slab moves included."""
+    found = {entry: cost.interval.value for entry, cost in costs_of(answer(3), 3).items()}
+    m = PROFILE.resolved()
+    per_flush = (m["cpu_partial_slabs"] + 1) * m["objects_per_slab"]
+    moves = found["costs.list_lock_ns"] + m["cpu_partial_slabs"] * found["costs.slab_discard_ns"]
+    each = found["costs.unlink_ns"] + found["costs.free_slow_ns"] + moves / per_flush
+    assert each == pytest.approx(TRUTH["free", EXIT])
+    chain = each - found["costs.unlink_ns"] + found["costs.walk_ns"]
+    assert chain == pytest.approx(TRUTH["walk_free", EXIT])
+    groups, scans = calibration.gather_counts(m["objects_per_slab"], EXIT)
+    bulk = groups * found["costs.free_slow_ns"] + scans * found["costs.free_bulk_object_ns"]
+    assert bulk / EXIT + found["costs.store_ns"] == pytest.approx(TRUTH["bulk_hot", EXIT])
+
+
+@pytest.mark.parametrize("objects_per_slab", [1, 3, 16, 21, 42, 1000])
+def test_bulk_frees_are_counted_as_the_simulator_charges_them(objects_per_slab: int) -> None:
+    """The simulator's own charge for one exit freed in arrays, with one cost at a time."""
+    profile = PROFILE.with_(
+        **{f"costs.{name}": 0 for name in machine.Costs.model_fields},
+        **{"slab.objects_per_slab": objects_per_slab, "slab.slab_bytes": 262144},
+    )
+    from tests.sweep.backends.simulator.scenes import birth, exit_mm, replay
+
+    nr = 240
+    rows = replay([birth(0, 0, 0, nr), exit_mm(5_000_000, 0, 0, nr)])
+
+    def latency(**costs: float) -> float:
+        dear = profile.with_(**{f"costs.{name}": value for name, value in costs.items()})
+        params = {"bulk_size": calibration.BULK}
+        return simulator.simulate(rows, dear, "direct_exit", params).measurement.exit_latency_ns.mean
+
+    groups, scans = calibration.gather_counts(objects_per_slab, nr)
+    assert latency(free_bulk_object_ns=1) == scans
+    assert latency(free_fast_ns=1, free_slow_ns=1, free_remote_ns=1) == groups
+
+
+def test_intervals_hold_the_truth_and_shrink_with_rounds() -> None:
+    def width(rounds: int) -> float:
+        rng = np.random.default_rng(rounds)
+        found = costs_of(answer(rounds, lambda: float(np.exp(0.1 * rng.standard_normal()))), rounds)
+        for cost in found.values():
+            assert cost.interval.low <= cost.interval.value <= cost.interval.high
+        dear = found["costs.call_rcu_ns"].interval
+        assert dear.low < 25 < dear.high
+        return dear.high - dear.low
+
+    assert width(60) < 0.6 * width(6)
+
+
+def test_no_cost_is_below_zero() -> None:
+    text = answer(3).replace('"series": "post"', '"series": "post_"') + "\n"
+    cheap = "\n".join(
+        json.dumps({"round": k, "series": "post", "objects": EXIT, "ns": [1.0]}) for k in range(3)
+    )
+    assert costs_of(cheap + "\n" + text, 3)["costs.call_rcu_ns"].interval == Interval(0, 0, 0)
+
+
+def test_a_round_without_a_sample_does_not_matter_but_no_sample_at_all_is_said() -> None:
+    lines = answer(4).splitlines()
+    one_less = [line for line in lines if '"round": 2, "series": "post",' not in line]
+    assert len(one_less) == len(lines) - 1
+    assert costs_of("\n".join(one_less), 4)["costs.call_rcu_ns"].interval.value == pytest.approx(25)
+    none = [line for line in lines if '"series": "post",' not in line]
+    with pytest.raises(NativeError, match="no undisturbed sample of 'post'"):
+        costs_of("\n".join(none), 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        '{"done": true',
+        '{"round": 0}\n{"done": true}',
+        '{"round": 7, "series": "a", "objects": 1, "ns": [1]}\n{"done": true}',
+    ],
+)
+def test_garbage_is_not_taken_for_an_answer(text: str) -> None:
+    with pytest.raises(NativeError, match="garbage"):
+        calibration.read(text, 3)
+
+
+def test_few_wild_samples_do_not_move_the_centre() -> None:
+    rng = np.random.default_rng(5)
+    values = 100 + rng.standard_normal(200)
+    spoilt = np.concatenate([values, np.full(20, 1e7)])
+    assert calibration.centre(list(spoilt)) == pytest.approx(calibration.centre(list(values)), abs=0.5)
+
+
+def test_a_clock_that_advances_in_steps_is_no_finer_by_the_median_but_by_the_centre() -> None:
+    """A duration of 14 is read as 10 or 20 by a clock with steps of 10, by where in a step it began."""
+    began = np.random.default_rng(6).uniform(0, 10, 2000)
+    read = [float(value) for value in (began + 14) // 10 * 10]
+    assert abs(calibration.centre(read) - 14) < abs(float(np.median(read)) - 14)
+
+
+# -- the profile --
+
+
+def test_the_profile_loads_states_every_cost_with_its_interval_and_simulates(tmp_path: Path) -> None:
+    fingerprint = Fingerprint.take()
+    found = tuple(costs_of(answer(5), 5).values())
+    path = tmp_path / "mine.yaml"
+    path.write_text(calibrate_command.profile("vm-2cpu", found, fingerprint, datetime.date(2026, 1, 2), 5))
+    profile = machine.load(path)
+    entries = dict(profile.entries())
+    assert {f"costs.{name}" for name in machine.Costs.model_fields} <= {
+        *(cost.entry for cost in found),
+        *calibration.GIVEN,
+    }
+    for cost in found:
+        entry = entries[cost.entry]
+        assert entry.low is not None
+        assert entry.high is not None
+        assert entry.low <= entry.value <= entry.high
+        assert not entry.guess
+        assert fingerprint.key() in entry.source
+        assert "2026-01-02" in entry.source
+    assert entries["costs.free_hook_ns"].value == 0
+    assert entries["rcu.blimit"] == dict(PROFILE.entries())["rcu.blimit"]
+    rows = workloads.replay(
+        workloads.load("chromium"), profile.nr_cpus, workloads.Scale(window_ns=(0, 200_000_000))
+    )
+    latency = {
+        name: simulator.simulate(rows, used, "per_object", {}).measurement.exit_latency_ns.mean
+        for name, used in (("mine", profile), ("extended", PROFILE))
+    }
+    assert 0 < latency["mine"] != latency["extended"]
+
+
+def test_a_calibration_without_the_program_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration.package, "__path__", [str(tmp_path)])
+    with pytest.raises(NativeUnavailableError, match="liburcu"):
+        calibration.path()
+
+
+def _built() -> bool:
+    try:
+        calibration.path()
+    except NativeUnavailableError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not _built(), reason="the calibration program is not built: it needs liburcu")
+def test_the_real_program_measures_every_series(tmp_path: Path) -> None:
+    """What it measures depends on who else uses this machine; that it measures does not."""
+    import os
+
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two CPUs: some costs arise between them")
+    series = calibration.measure(PROFILE, (), 3, timeout_s=600)
+    assert {name for name, _ in TRUTH} <= {name for name, _ in series}
+    found: dict[str, Any] = {
+        cost.entry: cost.interval.value
+        for cost in calibration.costs(series, PROFILE, np.random.default_rng(1))
+    }
+    assert 0 < found["costs.unlink_ns"] < 10_000
+    assert 0 < found["sched.wake_latency_ns"] < 1e9
+    assert found["costs.wake_ns"] > found["costs.lock_ns"]
+
+
+def test_one_cpu_is_not_enough() -> None:
+    one = PROFILE.with_(**{"cpu.nr_cpus": 1})
+    if not _built():
+        pytest.skip("the calibration program is not built: it needs liburcu")
+    with pytest.raises(NativeError, match="two CPUs"):
+        calibration.measure(one, (), 3, timeout_s=60)

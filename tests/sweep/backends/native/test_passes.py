@@ -1,0 +1,182 @@
+"""Every policy in every mode: nothing is lost, nothing is freed too early, and the figures fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import policies
+from policies import ParamValue
+from sweep.trial import METRICS
+from tests.sweep.backends.native import scenes
+from tests.sweep.backends.native.requests import ALLOCATORS, RCU, Request, ask
+from tests.sweep.backends.simulator.scenes import EXIT, MS, MUNMAP
+from workloads import PressureCourse, Replay
+
+MODES = [(rcu, allocator) for rcu in RCU for allocator in ALLOCATORS]
+TYPE_STABLE = "typesafe"
+
+
+def request(
+    policy: str,
+    rcu: str = "softirq",
+    allocator: str = "slab",
+    *,
+    replay: Replay | None = None,
+    params: Mapping[str, ParamValue] | None = None,
+    **more: Any,
+) -> Request:
+    machine = scenes.machine(nocb=rcu == "offloaded")
+    return Request.of(
+        replay or scenes.mixed(), machine, policy, params or {}, rcu=rcu, allocator=allocator, **more
+    )
+
+
+def one_pass(program: Path, asked: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Metrics and details of its only pass."""
+    answer = ask(program, asked)
+    assert answer.error == ""
+    (measured,) = answer.passes
+    return dict(measured["metrics"]), dict(measured["details"])
+
+
+def freed_by(replay: Replay, kind: int) -> int:
+    return int(replay.n[replay.kind == kind].sum())
+
+
+@pytest.mark.parametrize(("rcu", "allocator"), MODES)
+@pytest.mark.parametrize("policy", list(policies.catalogue()))
+def test_every_policy_in_every_mode(program: Path, policy: str, rcu: str, allocator: str) -> None:
+    if policy == TYPE_STABLE and allocator == "malloc":
+        pytest.skip("type-stable memory is a property of slabs")
+    asked = request(policy, rcu, allocator)
+    answer = ask(program, asked)
+    assert (answer.error, answer.returncode) == ("", 0)
+    (measured,) = answer.passes
+    metrics, details = measured["metrics"], measured["details"]
+
+    assert list(metrics) == list(METRICS)
+    assert [name for name, value in metrics.items() if value is None] == measured["unmeasured"]
+    assert metrics["violations"] == 0
+    replay = asked.replay
+    assert details["objects_unlinked"] == replay.objects_freed
+    assert details["objects_freed"] + details["objects_retained_at_end"] == details["objects_unlinked"]
+    assert details["exit_latency_count"] == (replay.kind == EXIT).sum()
+    assert details["munmap_latency_count"] == (replay.kind == MUNMAP).sum()
+    for name in ("exit_latency_ns", "munmap_latency_ns", "exit_ns_per_object"):
+        p50, p99, largest = (metrics[f"{name}.{leaf}"] for leaf in ("p50", "p99", "max"))
+        assert 0 < p50 <= p99 <= largest
+        assert metrics[f"{name}.mean"] <= largest
+    parts = [metrics[f"retained_split.{leaf}"] for leaf in ("postponed", "waiting", "ready", "policy_memory")]
+    assert min(parts) >= 0
+    assert sum(parts) == pytest.approx(metrics["retained_bytes.mean"])
+    assert metrics["retained_bytes.mean"] <= metrics["retained_bytes.peak"]
+    little = details["dead_age_sum_ns"] * details["object_bytes"] / details["duration_ns"]
+    assert sum(parts[:3]) == pytest.approx(little, rel=1e-6)
+    if allocator == "slab":
+        assert 0 < metrics["pinned_slab_bytes.mean"] <= metrics["pinned_slab_bytes.peak"]
+    assert details["malloc"] == "glibc"
+    assert details["reader_sections"] > 100
+
+
+@pytest.mark.parametrize("rcu", RCU)
+def test_callbacks_are_those_that_the_policy_posts(program: Path, rcu: str) -> None:
+    replay = scenes.mixed()
+    calls = int((replay.kind <= EXIT).sum())
+    posted = {
+        "per_object": replay.objects_freed,
+        "whole_list": calls,
+        "direct_exit": freed_by(replay, MUNMAP),
+        TYPE_STABLE: 0,
+    }
+    for policy, expected in posted.items():
+        _, details = one_pass(program, request(policy, rcu))
+        slabs = details["slabs_freed"] if policy == TYPE_STABLE else 0
+        assert details["callbacks_in_all"] - expected >= slabs
+        if policy != TYPE_STABLE:
+            assert details["callbacks_in_all"] == expected
+
+
+def test_an_offloaded_queue_takes_its_quota_and_bypasses_the_rest(program: Path) -> None:
+    """rcu_nocb_try_bypass(): 16 per jiffy at HZ=1000, and exits here post 150 in much less than one."""
+    replay = scenes.mixed()
+    exits = int((replay.kind == EXIT).sum())
+    _, details = one_pass(program, request("per_object", "offloaded"))
+    assert details["nocb_enqueues"] + details["bypass_enqueues"] == replay.objects_freed
+    assert details["bypass_enqueues"] >= exits * (scenes.OBJECTS_AT_EXIT - 3 * 16)
+    _, details = one_pass(program, request("whole_list", "offloaded"))
+    assert details["bypass_enqueues"] == 0
+
+
+def test_who_waits_for_a_grace_period_sleeps_that_long(program: Path) -> None:
+    """backpressure above its cap: three jiffies at least, jiffies_till_first_fqs of HZ=1000."""
+    metrics, details = one_pass(
+        program, request("backpressure", params={"cap": 16, "group": 32}, replay=scenes.exits("mm_ref"))
+    )
+    assert metrics["exit_latency_ns.p50"] > 3 * MS
+    # asleep, it costs no CPU time
+    assert details["cpu_freeing_ns_per_object"] * details["objects_unlinked"] < 50 * MS
+
+
+def test_a_flood_of_callbacks_is_limited_and_left_to_ksoftirqd(program: Path) -> None:
+    """One callback that frees all escapes blimit and the time limit; single ones do not."""
+    rows = scenes.one_exit(20_000)
+    stalls = {
+        policy: one_pass(program, request(policy, replay=rows))[1]["callbacks_in_all"]
+        for policy in ("per_object", "whole_list")
+    }
+    assert stalls == {"per_object": 20_000, "whole_list": 1}
+
+
+def test_memory_pressure_reaches_the_policys_shrinker(program: Path) -> None:
+    low = PressureCourse(points=((0, 3000), (60 * MS, 300), (120 * MS, 300)))
+    _, details = one_pass(
+        program,
+        request(
+            "dead_list_shrinker",
+            replay=scenes.mixed(pressure=low),
+            params={"high_watermark": 65536, "seeks": 0, "batch": 1},
+        ),
+    )
+    assert details["shrinker_calls"] > 0
+    assert details["shrinker_scanned"] > 0
+    assert details["shrinker_first_priority"] <= 12
+    _, details = one_pass(program, request("dead_list_shrinker", params={"high_watermark": 65536}))
+    assert details["shrinker_calls"] == 0
+
+
+def test_passes_are_alike_and_warming_up_is_none_of_them(program: Path) -> None:
+    asked = request("per_object", passes=2, nr_warmup_rows=100)
+    answer = ask(program, asked)
+    assert [measured["pass"] for measured in answer.passes] == [0, 1]
+    assert [measured["details"]["objects_unlinked"] for measured in answer.passes] == [
+        asked.replay.objects_freed
+    ] * 2
+
+
+def test_disturbance_is_told(program: Path) -> None:
+    (measured,) = ask(program, request("per_object")).passes
+    assert set(measured["disturbance"]) == {
+        "involuntary_switches",
+        "minor_faults",
+        "major_faults",
+        "steal_ns",
+        "others_cpu_ns",
+        "own_cpu_ns",
+        "late_start_mean_ns",
+        "late_start_max_ns",
+    }
+    assert measured["disturbance"]["own_cpu_ns"] > 0
+
+
+@pytest.mark.parametrize("name", ["jemalloc", "mimalloc"])
+def test_a_preloaded_malloc_is_used_and_named(program: Path, name: str) -> None:
+    library = next(Path("/usr/lib").glob(f"*/lib{name}.so*"), None)
+    if library is None:
+        pytest.skip(f"lib{name} is not installed")
+    answer = ask(program, request("per_object", "offloaded", "malloc"), LD_PRELOAD=str(library))
+    assert answer.error == ""
+    assert answer.passes[0]["details"]["allocator"] == name
