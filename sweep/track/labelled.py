@@ -20,7 +20,8 @@ MAX_METRICS: Final = 200
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A point as it is shown. Metrics: the mean ratio to the baseline by objective
-    (`retained_bytes.mean.ratio`), what the study judges by where that is another thing
+    (`retained_bytes.mean.ratio`), of noisy ones with the ends of its interval (`.low`, `.high`) and the probability
+    `on_front`, what the study judges by where that is another thing
     (`retained_bytes.mean.regret`), then what each scenario measured (`make-j2 on phone/retained_bytes.mean`)."""
 
     key: str  # of its configuration
@@ -55,10 +56,11 @@ def _labelled(point: Point, now: Standing) -> Labelled:
     if known := now.certainty.get(point.trial.number):
         if known.on_front is not None:
             values.append(("on_front", known.on_front))
+        what = "ratio" if now.combine == "mean" else now.combine
         for name, interval in zip(now.objectives, known.values, strict=True):
             values += [
-                (f"{name}.{now.combine}.low", interval.low),
-                (f"{name}.{now.combine}.high", interval.high),
+                (f"{name}.{what}.low", interval.low),
+                (f"{name}.{what}.high", interval.high),
             ]
     measured = [
         (scenario, name, float(value))
