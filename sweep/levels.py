@@ -1,4 +1,4 @@
-"""The levels at which a study may measure: the sections of its file that say how."""
+"""The levels at which a study may measure: the sections of its file that say how, and for how long."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from sweep.fields import Seconds, Section
+from sweep.trial import Spent
 
 NATIVE_BATCH_SIZE: Final = 4
 """Of a native study that does not say: its trials run one after another, so a larger batch is asked for without
@@ -15,6 +16,35 @@ knowing what its first trials measured."""
 
 SLAB_METRICS: Final = ("pinned_slab_bytes.mean", "pinned_slab_bytes.peak")
 """Without a meaning where objects are not allocated from the benchmark's slab."""
+
+
+class Budget(Section):
+    """When a study ends: at the first of these."""
+
+    trials: int = Field(
+        gt=0,
+        le=10_000_000,
+        description="Configurations to try, the baseline included; of a ladder, in the simulator.",
+    )
+    wall_time_s: Seconds | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds, or a text such as 8 h. A study that ends by the clock is a beginning of the "
+        "same study without this bound: how far it came depends on the machine.",
+    )
+    native_time_s: Seconds | None = Field(
+        default=None, gt=0, description="That native trials take together, their baseline blocks included."
+    )
+    native_blocks: int | None = Field(
+        default=None, gt=0, le=10_000_000, description="Of native trials together, in all scenarios."
+    )
+
+    def share(self, spent: Spent) -> float:
+        """How much of the native budget that is; 1 or more where it is used up, 0 where there is none."""
+        return max(
+            spent.time_s / self.native_time_s if self.native_time_s else 0.0,
+            spent.blocks / self.native_blocks if self.native_blocks else 0.0,
+        )
 
 
 class Native(Section):

@@ -127,7 +127,9 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
         attempts = store.attempts()
         if study.ladder is not None:
             # What was simulated when measuring began is what is chosen from to the end.
+            _write_status(kept, "running", 0, 0, 0.0)
             if not attempts and (code := _run(ladder.simulated(study), options, below)):
+                _write_status(kept, "interrupted", 0, 0, 0.0)
                 return code
             proposer = climbing.promoter(kept)
         course = Course(study, list(kept.keys), attempts, kept.known())
@@ -179,16 +181,7 @@ def _sweep(
     budget = 0 if study.nr_trials is None else course.budget
 
     def status(state: str, trials: int, hypervolume: float) -> None:
-        document = {
-            "study": study.name,
-            "state": state,
-            "trials": trials,
-            "budget": budget,
-            "hypervolume": hypervolume,
-            "updated_s": time.time(),
-            "owner": f"pid {os.getpid()} on {socket.gethostname()}",
-        }
-        keeping.write_status(kept.directory, document)
+        _write_status(kept, state, trials, budget, hypervolume)
 
     status("running", course.settled, 0.0)
     native = (lambda: study.budget.share(course.spent)) if study.backend == "native" else None
@@ -196,6 +189,20 @@ def _sweep(
         ending = loop.sweep(study, course, proposer, executor, store, tracker, progress, stop=stop)
     status("interrupted" if ending.interrupted else "complete", ending.trials, ending.standing.hypervolume)
     return ending
+
+
+def _write_status(kept: Kept, state: str, trials: int, budget: int, hypervolume: float) -> None:
+    """budget: trials; 0 where something else ends the study."""
+    document = {
+        "study": kept.study.name,
+        "state": state,
+        "trials": trials,
+        "budget": budget,
+        "hypervolume": hypervolume,
+        "updated_s": time.time(),
+        "owner": f"pid {os.getpid()} on {socket.gethostname()}",
+    }
+    keeping.write_status(kept.directory, document)
 
 
 def _proposer(study: Study) -> Proposer:

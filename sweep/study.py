@@ -15,10 +15,10 @@ from policies import PolicyError
 from sweep import constraint, machine
 from sweep.constraint import Constraint
 from sweep.fields import Seconds, Section
-from sweep.levels import NATIVE_BATCH_SIZE, SLAB_METRICS, Native, Promotion
+from sweep.levels import NATIVE_BATCH_SIZE, SLAB_METRICS, Budget, Native, Promotion
 from sweep.propose import Range, Space
 from sweep.propose.narrow import narrowed
-from sweep.trial import METRICS, Spent
+from sweep.trial import METRICS
 from workloads import Scale
 
 Combine: TypeAlias = Literal["mean", "worst", "regret"]
@@ -34,35 +34,6 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
         "did you mean " + " or ".join(repr(n) for n in near) + "?" if near else "known: " + ", ".join(names)
     )
     return f"there is no {what} {name!r}; {hint}"
-
-
-class Budget(Section):
-    """When a study ends: at the first of these."""
-
-    trials: int = Field(
-        gt=0,
-        le=10_000_000,
-        description="Configurations to try, the baseline included; of a ladder, in the simulator.",
-    )
-    wall_time_s: Seconds | None = Field(
-        default=None,
-        gt=0,
-        description="Seconds, or a text such as 8 h. A study that ends by the clock is a beginning of the "
-        "same study without this bound: how far it came depends on the machine.",
-    )
-    native_time_s: Seconds | None = Field(
-        default=None, gt=0, description="That native trials take together, their baseline blocks included."
-    )
-    native_blocks: int | None = Field(
-        default=None, gt=0, le=10_000_000, description="Of native trials together, in all scenarios."
-    )
-
-    def share(self, spent: Spent) -> float:
-        """How much of the native budget that is; 1 or more where it is used up, 0 where there is none."""
-        return max(
-            spent.time_s / self.native_time_s if self.native_time_s else 0.0,
-            spent.blocks / self.native_blocks if self.native_blocks else 0.0,
-        )
 
 
 class WorkloadUse(Section):

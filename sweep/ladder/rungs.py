@@ -10,9 +10,10 @@ from sweep.agreement import model as agreement
 from sweep.agreement.model import Agreement, AgreementError
 from sweep.ladder.errors import STATED, Error, ErrorModel, Prior
 from sweep.ladder.promote import Promoter, Rules
+from sweep.levels import Budget
 from sweep.propose import Observation, Proposer, make
 from sweep.standing import REFERENCE, Standing
-from sweep.study import Budget, Study
+from sweep.study import Study
 
 SUFFIX: Final = ".simulator"
 MAX_WEIGHT: Final = 20.0
