@@ -8,12 +8,15 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from sweep import defaults
+
+if TYPE_CHECKING:
+    from sweep.standing import Point, Standing
 
 
 def print_json(document: object) -> None:
@@ -34,7 +37,7 @@ def show_list(store: Path, form: str) -> int:
         table.add_row(
             each["study"],
             each["state"],
-            f"{each['trials']:,} / {each['budget']:,}",
+            f"{each['trials']:,} / {each['budget']:,}" if each["budget"] else f"{each['trials']:,}",
             f"{each['hypervolume']:.4f}",
             _ago(each["updated_s"]),
         )
@@ -92,6 +95,7 @@ def _ago(at_s: float) -> str:
 def show_status(store: Path, name: str, form: str) -> int:
     """One study's standing: state, counts by policy and by cause of failure, recommendation."""
     from sweep import kept
+    from sweep.climbing import climb
     from sweep.report import tables
 
     found = kept.find(store, name)
@@ -109,7 +113,21 @@ def show_status(store: Path, name: str, form: str) -> int:
         "front": len(now.front),
         "hypervolume": now.hypervolume,
         "scenarios": list(found.keys),
+        "figures": now.level,
     }
+    if found.host:
+        document |= {
+            "measured_on": f"{found.host.summary()} (fingerprint {found.host.key()})",
+            "native_time_s": round(now.spent.time_s, 1),
+            "native_blocks": now.spent.blocks,
+            "repeats": now.repeats,
+        }
+    if climbed := climb(found, attempts):
+        document |= {
+            "simulated_in": climbed.study,
+            "promoted": climbed.promoted,
+            "promotion_stopped": climbed.stopped,
+        }
     if form == "json":
         print_json(document)
         return 0
@@ -143,7 +161,9 @@ def show_front(store: Path, name: str, form: str) -> int:
         print_json(
             {
                 "study": name,
-                "figures": "simulated",
+                "figures": now.level,
+                "machine": now.machine,
+                "measured_on": found.host.summary() if found.host else "",
                 "objectives": list(now.objectives),
                 "combine": now.combine,
                 "hypervolume": now.hypervolume,
@@ -158,6 +178,7 @@ def show_front(store: Path, name: str, form: str) -> int:
                         "ratios": list(p.ratios),
                         "feasible": p.feasible,
                         "scenarios": {scenario: m.nested() for scenario, m in p.measurements},
+                        **_noise(p, now),
                     }
                     for p in tables.rows(now)
                 ],
@@ -168,6 +189,18 @@ def show_front(store: Path, name: str, form: str) -> int:
     console.print(tables.front_table(now))
     console.print(tables.advice(now), style="bold", markup=False, highlight=False)
     return 0
+
+
+def _noise(point: Point, now: Standing) -> dict[str, Any]:
+    """Of a noisy point: how surely it is known."""
+    if (known := now.certainty.get(point.trial.number)) is None:
+        return {}
+    return {
+        "intervals": [[each.low, each.high] for each in known.values],
+        "on_front": known.on_front,
+        "runs": known.runs,
+        "evidence": {scenario: dataclasses.asdict(each) for scenario, each in point.evidence},
+    }
 
 
 def collect_garbage(store: Path, name: str, form: str) -> int:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import policies
 from sweep.execute.port import Task
 from sweep.propose import Proposer
 from sweep.store.port import StoreError
 from sweep.study import Study
-from sweep.trial import SAMPLER, Attempt, Configuration, Measurement, Trial
+from sweep.trial import REPEAT, SAMPLER, Attempt, Configuration, Evidence, Measurement, Spent, Trial
 
 AHEAD = 2
 """Batches under way: the next is asked for while one is still running, so that no worker waits for the last
 trial of a batch. So a proposer answers knowing all batches but the one before. A constant of the course:
 another number would be another course."""
+
+UNBOUNDED: Final = 10_000_000
+"""Trials of a study that ends by something else."""
 
 Measurements = tuple[tuple[str, Measurement], ...]
 
@@ -33,6 +37,7 @@ class Known:
     study: str
     configuration: Configuration
     measurements: Measurements
+    evidence: tuple[tuple[str, Evidence], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,11 @@ class Course:
             (f"from:{k.study}", k.configuration) for k in complete if k.configuration.key() not in listed
         ]
         self._have = {k.configuration.key(): k for k in known}
-        self.budget = study.budget.trials + len(self._first) - len(listed)
+        self.budget = (study.nr_trials or UNBOUNDED) + len(self._first) - len(listed)
+        self.spent = Spent()
+        """By batches that were told."""
+        self._noisy = study.backend != "simulator"
+        self._before: set[str] = set()  # configurations that were asked for, by key
         self._settled = {a.trial.number: a for a in stored if a.settles}
         self._made: dict[int, int] = {}
         for a in stored:
@@ -82,6 +91,8 @@ class Course:
         self.reused = len(self._settled)
         self.ask_s = 0.0
         """Time that the last asking took, per trial."""
+        self.trouble = ""
+        """What a machine failed last."""
 
     @property
     def settled(self) -> int:
@@ -96,13 +107,18 @@ class Course:
     @property
     def ended(self) -> bool:
         """Whether everything was asked for and told."""
-        return not self._batches and (self._exhausted or self._asked >= self.budget)
+        return not self._batches and self._is_over
 
     # -- asking --
 
     def may_ask(self) -> bool:
         """Whether it is time for the next batch."""
-        return len(self._batches) < AHEAD and not self._exhausted and self._asked < self.budget
+        return len(self._batches) < AHEAD and not self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        # What is spent counts when it is told, so a study that is taken up again ends at the same trial.
+        return self._exhausted or self._asked >= self.budget or self._study.budget.share(self.spent) >= 1
 
     def next_batch(self, proposer: Proposer) -> tuple[list[Task], list[Attempt]]:
         """The next batch: what has to be run of it, and attempts that are copies of what is known.
@@ -114,6 +130,7 @@ class Course:
         trials = self._stored(numbers) or self._ask(numbers, proposer)
         self._exhausted = len(trials) < len(numbers)
         self._asked += len(trials)
+        self._before.update(trial.configuration.key() for trial in trials)
         if not trials:
             return [], []
         self._batches.append(trials)
@@ -138,10 +155,7 @@ class Course:
             began = self._clock()
             asked = proposer.ask(rest, pending)
             self.ask_s = (self._clock() - began) / len(rest)
-        trials = [
-            *head,
-            *(Trial(n, configuration, SAMPLER) for n, configuration in zip(rest, asked, strict=False)),
-        ]
+        trials = [*head, *self._named(rest, asked)]
         for trial in trials:
             stored = self._settled[trial.number].trial if trial.number in self._settled else trial
             if stored.configuration != trial.configuration:
@@ -152,15 +166,25 @@ class Course:
                 )
         return trials
 
+    def _named(self, numbers: Sequence[int], asked: Sequence[Configuration]) -> Iterator[Trial]:
+        before = set(self._before)
+        for number, configuration in zip(numbers, asked, strict=False):
+            known = configuration.key() in before
+            yield Trial(number, configuration, REPEAT if self._noisy and known else SAMPLER)
+            before.add(configuration.key())
+
     def _sort(self, trials: Sequence[Trial]) -> tuple[list[Task], list[Attempt]]:
-        """A configuration that was measured, or is being measured, is not measured again: the backend is
-        free of noise."""
+        """A configuration that was measured, or is being measured, is not measured again, but for repeats, by
+        which a noisy one gets better known."""
         tasks, copies = [], []
         for trial in trials:
             key = trial.configuration.key()
             if trial.number in self._settled:
                 continue
-            if key in self._same:
+            if trial.origin == REPEAT:
+                tasks.append(Task(trial, self._made.get(trial.number, 0)))
+                self._open[-1].add(trial.number)
+            elif key in self._same:
                 copies.append(self._copy(self._same[key], trial))
             elif key in self._twins:
                 self._twins[key].append(trial)
@@ -168,8 +192,9 @@ class Course:
             elif key in self._have and self._is_complete(self._have[key]):
                 copies.append(self._taken(self._have[key], trial))
             else:
-                have = self._have[key].measurements if key in self._have else ()
-                tasks.append(Task(trial, self._made.get(trial.number, 0), have))
+                known = self._have.get(key)
+                have, evidence = (known.measurements, known.evidence) if known else ((), ())
+                tasks.append(Task(trial, self._made.get(trial.number, 0), have, evidence))
                 self._open[-1].add(trial.number)
                 self._twins[key] = []
         return tasks, copies
@@ -181,6 +206,7 @@ class Course:
         number, key = attempt.trial.number, attempt.trial.configuration.key()
         self._made[number] = attempt.number + 1
         if not attempt.settles:
+            self.trouble = attempt.failure.text if attempt.failure else ""
             return []
         self._settled[number] = attempt
         for waited_for in self._open:
@@ -200,21 +226,20 @@ class Course:
             return None
         self._open.popleft()
         trials = self._batches.popleft()
-        return Batch(
-            tuple(self._settled[t.number] for t in trials if t.number in self._settled),
-            tuple(t.configuration for t in trials if t.number not in self._settled),
-        )
+        settled = tuple(self._settled[t.number] for t in trials if t.number in self._settled)
+        self.spent = sum((attempt.spent for attempt in settled), self.spent)
+        return Batch(settled, tuple(t.configuration for t in trials if t.number not in self._settled))
 
     def _copy(self, first: Attempt, trial: Trial) -> Attempt:
         made = self._made.get(trial.number, 0)
         return replace(first, trial=trial, number=made, worker="store", started_s=0.0, elapsed_s=0.0)
 
     def _taken(self, known: Known, trial: Trial) -> Attempt:
-        of = dict(known.measurements)
+        of, rests_on = dict(known.measurements), dict(known.evidence)
         measurements = tuple((name, of[name]) for name in self._scenarios)
-        return Attempt(
-            trial, self._made.get(trial.number, 0), measurements, None, f"from {known.study}", 0.0, 0.0
-        )
+        evidence = tuple((name, rests_on[name]) for name in self._scenarios if name in rests_on)
+        made = self._made.get(trial.number, 0)
+        return Attempt(trial, made, measurements, None, f"from {known.study}", 0.0, 0.0, evidence)
 
     def _is_complete(self, known: Known) -> bool:
         return set(self._scenarios) <= {name for name, _ in known.measurements}
@@ -222,10 +247,13 @@ class Course:
 
 def first_trials(study: Study) -> list[tuple[str, Configuration]]:
     """The baseline (trial 0, to which all are compared), what kernels do, and every policy of the study
-    as it is when nothing is set; each configuration once."""
+    as it is when nothing is set; each configuration once. On a ladder the simulator has shown which of the last
+    are worth it. What needs type-stable memory is left out where there is none."""
     space = study.space()
     candidates = [("baseline", policies.BASELINE, policies.policy(policies.BASELINE).defaults())]
     for preset in policies.presets().values():
+        if policies.policy(preset.policy).typesafe and study.how_native().allocator != "slab":
+            continue
         complete = policies.policy(preset.policy).validate(dict(preset.params))
         candidates.append((f"preset:{preset.name}", preset.policy, complete))
     found: dict[str, tuple[str, Configuration]] = {}
@@ -237,7 +265,7 @@ def first_trials(study: Study) -> list[tuple[str, Configuration]]:
         elif known:
             continue
         found[configuration.key()] = (origin, configuration)
-    for name in space.policies:
+    for name in space.policies if study.ladder is None else ():
         configuration = space.start(name)
         found.setdefault(configuration.key(), ("default", configuration))
     return list(found.values())

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Final
 
 import policies
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
+from sweep.backends.native.evaluator import WARMUP_SHARE
 from sweep.course import first_trials
 from sweep.study import Study
 from sweep.trial import Configuration
 from sweep.units import format_time
+
+_PASSES_PER_BLOCK: Final = 4
+"""ABBA: the configuration twice, the baseline twice (sweep/backends/native/blocks.py)."""
 
 
 def estimate(
@@ -20,28 +25,56 @@ def estimate(
     workers: int | None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[str]:
-    """In words: scenarios, search space, and run time by measuring the baseline once in each scenario.
-
-    Other policies take more or less time than the baseline, by about a factor of two.
+    """In words: scenarios, search space, and run time; of a simulated study by measuring the baseline once in each
+    scenario: other policies take more or less time, by about a factor of two.
     """
-    baseline = Configuration.of(policies.BASELINE, policies.policy(policies.BASELINE).defaults())
-    began = clock()
-    SimulatorEvaluator(measured_in)(baseline, {})
-    each_s = clock() - began
     space = study.space()
-    count = workers or os.cpu_count() or 1
     trials = study.budget.trials
     if study.sampler == "grid":
         compared = sum(configuration not in space for _, configuration in first_trials(study))
         trials = min(trials, space.size() + compared)
-    total_s = each_s * trials / count
     objects = sum(s.replay.objects_freed for s in measured_in)
     lines = [
         f"scenarios: {len(measured_in)} ({objects:,} objects freed in each trial)",
         f"search space: {space.size():,} configurations of {len(space.policies)} policies",
+    ]
+    if study.backend == "native":
+        return [*lines, *_native_time(study, measured_in, trials)]
+    count = workers or os.cpu_count() or 1
+    each_s = _baseline_s(measured_in, clock)
+    total_s = each_s * trials / count
+    lines += [
         f"one trial: about {format_time(each_s * 1e9)} (the baseline, measured just now)",
         f"run time: about {format_time(total_s * 1e9)} for {trials:,} trials on {count} workers",
     ]
     if study.budget.wall_time_s and study.budget.wall_time_s < total_s:
         lines.append(f"the budget's wall time ends it earlier: {study.budget.wall_time_s:g} s")
+    return lines
+
+
+def _baseline_s(measured_in: tuple[Scenario, ...], clock: Callable[[], float]) -> float:
+    baseline = Configuration.of(policies.BASELINE, policies.policy(policies.BASELINE).defaults())
+    began = clock()
+    SimulatorEvaluator(measured_in)(baseline, {})
+    return clock() - began
+
+
+def _native_time(study: Study, measured_in: tuple[Scenario, ...], trials: int) -> list[str]:
+    """Native trials take the workloads' own time, so nothing has to be measured to know it."""
+    how, budget = study.how_native(), study.budget
+    block_s = _PASSES_PER_BLOCK * (1 + WARMUP_SHARE) * sum(s.replay.duration_ns for s in measured_in) / 1e9
+    least_s, most_s = how.min_blocks * block_s, how.max_blocks * block_s
+    span = f"{format_time(least_s * 1e9)} to {format_time(most_s * 1e9)}"
+    lines = [
+        f"one native trial: {span} ({how.min_blocks} to {how.max_blocks} undisturbed blocks of {_PASSES_PER_BLOCK} passes "
+        "in each scenario), one after another"
+    ]
+    if study.ladder:
+        lines.append(f"simulated: {trials:,} trials before")
+    else:
+        lines.append(f"run time: at least {format_time(trials * least_s * 1e9)} for {trials:,} trials")
+    if budget.native_time_s:
+        lines.append(f"native time ends it after {format_time(budget.native_time_s * 1e9)}")
+    if budget.native_blocks:
+        lines.append(f"native blocks end it after {budget.native_blocks:,}")
     return lines

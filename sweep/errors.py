@@ -7,6 +7,7 @@ from sweep.agreement.model import AgreementError
 from sweep.backends.native.errors import NativeError
 from sweep.backends.simulator import SimulationError
 from sweep.execute import ExecutorError
+from sweep.judge import MixtureError
 from sweep.launch import SweepError
 from sweep.machine import MachineError
 from sweep.store import StoreError
@@ -24,6 +25,7 @@ USER_ERRORS: tuple[type[Exception], ...] = (
     ExecutorError,
     InputError,
     MachineError,
+    MixtureError,
     NativeError,
     PolicyError,
     SimulationError,

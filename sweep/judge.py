@@ -1,5 +1,8 @@
 """How good each configuration is: objectives over scenarios, constraints, the front of what is feasible.
 
+A noisy measurement brings its own ratio, to baseline blocks that were measured beside it; that is the
+scenario's then, with its interval. What may be on the front of noisy points is in sweep/noise.py.
+
 Scenarios differ by orders of magnitude, so an objective is judged as its ratio to the baseline's value in
 the same scenario: 0.5 reads "half of the baseline's". Over scenarios a study combines these ratios by their
 mean, by the worst of them, or by regret: how much worse than the best that was measured in that scenario, in
@@ -9,90 +12,32 @@ baselines, in the scenario where that is worst (minimax regret; Savage, "The the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
-from typing import Final
 
-from sweep import pareto
+from sweep import noise, pareto
 from sweep.constraint import Constraint
+from sweep.propose import Observation
 from sweep.recommend import recommended
+from sweep.standing import REFERENCE, SIMULATED, Broken, Certainty, Point, Standing, mean
 from sweep.study import Combine
-from sweep.trial import SAMPLER, Attempt, Configuration, Measurement, Trial
-
-REFERENCE: Final[dict[Combine, float]] = {"mean": 2.0, "worst": 2.0, "regret": 1.0}
-"""Hypervolume is measured from here in each objective: twice the baseline, or a regret of one baseline. What
-is worse adds nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A constraint that a configuration does not keep in a scenario, in words."""
-
-    constraint: str
-    scenario: str
-    value: str
+from sweep.trial import (
+    REPEAT,
+    SAMPLER,
+    Attempt,
+    Configuration,
+    Evidence,
+    Interval,
+    Measurement,
+    Spent,
+    Trial,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A measured configuration.
-
-    scenario_ratios: for each scenario, in the order of `measurements`, objective / the baseline's, for each
-    objective. values: these combined over scenarios, for each objective; smaller is better. excess: of the
-    constraints, summed, relative to their bounds; 0 where all are kept.
-    """
-
-    trial: Trial
-    measurements: tuple[tuple[str, Measurement], ...]
-    scenario_ratios: tuple[tuple[float, ...], ...]
-    values: tuple[float, ...]
-    broken: tuple[Broken, ...]
-    excess: float
-
-    @property
-    def feasible(self) -> bool:
-        return not self.broken
-
-    @property
-    def ratios(self) -> tuple[float, ...]:
-        """The mean over scenarios of objective / the baseline's, for each objective."""
-        return _mean(self.scenario_ratios)
-
-    @property
-    def violations(self) -> int:
-        return sum(m.violations for _, m in self.measurements)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a study stands: its points in trial order, the front of what is feasible, what it dominates, and
-    what is recommended.
-
-    compared: the baseline and what kernels do. best: for each scenario, for each objective, the smallest
-    ratio of a feasible configuration.
-    """
-
-    objectives: tuple[str, ...]
-    combine: Combine
-    points: tuple[Point, ...]
-    compared: tuple[Point, ...]
-    measured: int
-    feasible: int
-    front: tuple[Point, ...]
-    hypervolume: float
-    recommended: Point | None
-    why: str
-    failed: tuple[Attempt, ...]
-    best: tuple[tuple[float, ...], ...]
-
-    @property
-    def baseline(self) -> Point | None:
-        return next(iter(self.by_origin("baseline")), None)
-
-    def by_origin(self, prefix: str) -> list[Point]:
-        """Points whose trial was asked for by `prefix` ("baseline", "preset:")."""
-        return [p for p in self.compared if p.trial.origin.startswith(prefix)]
+class MixtureError(ValueError):
+    """Measurements that cannot be compared with each other."""
 
 
 class Judge:
@@ -121,6 +66,16 @@ class Judge:
         self._front: list[Point] = []
         self._best: tuple[tuple[float, ...], ...] = ()
         self._hypervolume = 0.0
+        self._sources: set[tuple[str, str]] = set()
+        self._runs: dict[str, list[Attempt]] = {}  # of noisy configurations, by key
+        self._places: dict[str, int] = {}  # of their points
+        self._repeats = 0
+        self._spent = Spent()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it judges by."""
+        return (*self.objectives, *(each.metric for each in self._constraints))
 
     @property
     def measured(self) -> int:
@@ -129,29 +84,38 @@ class Judge:
     @property
     def told(self) -> int:
         """Settled trials, measured or failed."""
-        return len(self._points) + len(self._failed)
+        return len(self._points) + len(self._failed) + self._repeats
 
     def add(self, attempts: Sequence[Attempt]) -> list[Point]:
         """Points whose values are new or other than before.
 
-        The first attempt ever given must be the baseline's, measured; the rest are settled attempts.
+        The first attempt ever given must be the baseline's, measured; the rest are settled attempts. A
+        repeat changes the point of its configuration. Raises MixtureError for measurements of unlike machines.
         """
         for each in attempts:
+            self._spent += each.spent
             if each.failure is not None:
                 self._failed.append(each)
         measured = [a for a in attempts if a.failure is None]
+        self._check_sources(measured)
         if not self._baseline and measured:
             self._baseline = {
                 scenario: tuple(max(get(m), 1.0) for get in self._get)
                 for scenario, m in measured[0].measurements
             }
-        new = [self._point(a) for a in measured]
+        again = [a for a in measured if a.trial.origin == REPEAT]
+        new = [self._point(a) for a in measured if a.trial.origin != REPEAT]
         self._feasible += sum(p.feasible for p in new)
         self._compared += [
             len(self._points) + i
             for i, p in enumerate(new)
             if p.trial.origin.startswith(("baseline", "preset:"))
         ]
+        for each in measured:
+            if each.evidence:
+                self._runs.setdefault(each.trial.configuration.key(), []).append(each)
+        for place, point in enumerate(new, len(self._points)):
+            self._places.setdefault(point.trial.configuration.key(), place)
         better = self._better_best(self._choosable(new))
         if better and self._combine == "regret":
             # Every regret is against the best known: all values change.
@@ -160,12 +124,42 @@ class Judge:
         else:
             changed = [self._valued(p) for p in new]
             self._points += changed
+        if again:
+            changed = self._measured_again(again, changed)
         self._merge(self._choosable(changed))
         return list(changed)
+
+    def _measured_again(self, again: Sequence[Attempt], changed: Sequence[Point]) -> list[Point]:
+        """Better known points in the places of the old ones; all points that are new or other."""
+        self._repeats += len(again)
+        places = {self._places[a.trial.configuration.key()] for a in again}
+        for place in places:
+            old = self._points[place]
+            self._feasible -= old.feasible
+            runs = self._runs[old.trial.configuration.key()]
+            self._points[place] = self._valued(self._point(_pooled(old.trial, runs)))
+            self._feasible += self._points[place].feasible
+        # What has become worse may have been a scenario's best, or have dominated others.
+        self._best, self._front = (), []
+        if self._better_best(self._choosable(self._points)) and self._combine == "regret":
+            self._points = [self._valued(p) for p in self._points]
+            changed = self._points
+        self._merge(self._choosable(self._points))
+        numbers = {p.trial.number for p in changed} | {self._points[place].trial.number for place in places}
+        return [p for p in self._points if p.trial.number in numbers]
+
+    def spreads(self, point: Point) -> tuple[float, ...]:
+        """Of a noisy point's values, the standard deviations of their logarithms; of an exact one, none."""
+        if not point.intervals:
+            return ()
+        drawn = self._drawn(point)
+        known = (noise.interval(value, drawn[:, place]) for place, value in enumerate(point.values))
+        return tuple(map(noise.spread, known))
 
     def standing(self, *, points: bool = True) -> Standing:
         """All of it; without the points where only those are wanted that have a name."""
         best, why = recommended(self._front, [p.values for p in self._front], self.reference)
+        level, machine = next(iter(self._sources), (SIMULATED, ""))
         return Standing(
             objectives=self.objectives,
             combine=self._combine,
@@ -179,7 +173,49 @@ class Judge:
             why=why,
             failed=tuple(self._failed),
             best=self._best,
+            level=level,
+            machine=machine,
+            certainty=self._certainty() if points and level != SIMULATED else {},
+            repeats=self._repeats,
+            spent=self._spent,
         )
+
+    # -- noise --
+
+    def _check_sources(self, measured: Sequence[Attempt]) -> None:
+        for each in measured:
+            rests_on = dict(each.evidence)
+            for scenario, _ in each.measurements:
+                of = rests_on.get(scenario)
+                self._sources.add((of.level, of.machine) if of else (SIMULATED, ""))
+        if len(self._sources) > 1:
+            said = " and ".join(sorted(f"{level} {machine}".strip() for level, machine in self._sources))
+            raise MixtureError(
+                f"measurements of different kinds in one study ({said}): they are never compared with each other; "
+                "keep each in a study of its own"
+            )
+
+    def _certainty(self) -> dict[int, Certainty]:
+        drawn = {p.trial.number: self._drawn(p) for p in self._points}
+        may = self._choosable(self._points)
+        shares = noise.on_front([drawn[p.trial.number] for p in may])
+        on_front = {p.trial.number: share for p, share in zip(may, shares, strict=True)}
+        return {
+            p.trial.number: Certainty(
+                tuple(noise.interval(v, drawn[p.trial.number][:, i]) for i, v in enumerate(p.values)),
+                on_front.get(p.trial.number),
+                max(len(self._runs.get(p.trial.configuration.key(), ())), 1),
+            )
+            for p in self._points
+        }
+
+    def _drawn(self, point: Point) -> noise.Array:
+        """Values that it may have: (world, objective)."""
+        drawn = noise.worlds(point.intervals, point.trial.configuration.key())
+        if self._combine == "regret" and self._best:
+            drawn = (drawn - self._best).clip(min=0.0)
+        combined: noise.Array = drawn.mean(axis=1) if self._combine == "mean" else drawn.max(axis=1)
+        return combined
 
     # -- one point --
 
@@ -192,10 +228,20 @@ class Judge:
         ]
 
     def _point(self, attempt: Attempt) -> Point:
-        ratios = tuple(
-            tuple(get(m) / base for get, base in zip(self._get, self._baseline[scenario], strict=True))
-            for scenario, m in attempt.measurements
-        )
+        rests_on = dict(attempt.evidence)
+        intervals: tuple[tuple[Interval, ...], ...] = ()
+        if rests_on:
+            exact = attempt.trial.origin == "baseline"
+            intervals = tuple(
+                self._intervals(scenario, m, None if exact else rests_on.get(scenario))
+                for scenario, m in attempt.measurements
+            )
+            ratios = tuple(tuple(each.value for each in row) for row in intervals)
+        else:
+            ratios = tuple(
+                tuple(get(m) / base for get, base in zip(self._get, self._baseline[scenario], strict=True))
+                for scenario, m in attempt.measurements
+            )
         broken = []
         excess = 0.0
         for scenario, m in attempt.measurements:
@@ -206,11 +252,34 @@ class Judge:
                 if beyond := each.excess(m):
                     broken.append(Broken(str(each), scenario, each.show(m.get(each.metric))))
                     excess += beyond
-        return Point(attempt.trial, attempt.measurements, ratios, (), tuple(broken), excess)
+        return Point(
+            attempt.trial,
+            attempt.measurements,
+            ratios,
+            (),
+            tuple(broken),
+            excess,
+            attempt.evidence,
+            intervals,
+        )
+
+    def _intervals(self, scenario: str, measured: Measurement, of: Evidence | None) -> tuple[Interval, ...]:
+        """For each objective its ratio to the baseline: as measured beside it, or else of the values. Without
+        evidence it is taken for exact: the baseline, to itself."""
+        found = []
+        for name, get, base in zip(self.objectives, self._get, self._baseline[scenario], strict=True):
+            ratio, value = (of.ratio(name), of.value(name)) if of else (None, None)
+            if ratio is not None and all(map(math.isfinite, (ratio.value, ratio.low, ratio.high))):
+                found.append(ratio)
+            elif value is not None:
+                found.append(Interval(value.value / base, value.low / base, value.high / base))
+            else:
+                found.append(Interval(*(get(measured) / base,) * 3))
+        return tuple(found)
 
     def _valued(self, point: Point) -> Point:
         if self._combine == "mean":
-            values = _mean(point.scenario_ratios)
+            values = mean(point.scenario_ratios)
         elif self._combine == "worst":
             values = tuple(max(column) for column in zip(*point.scenario_ratios, strict=True))
         else:
@@ -272,5 +341,27 @@ def regret(point: Point, best: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(max(column) for column in zip(*behind, strict=True))
 
 
-def _mean(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
+def observed(made: Judge, settled: Sequence[Attempt], given_up: Sequence[Configuration]) -> list[Observation]:
+    """Tells a judge of these attempts; what a proposer is told of them then. Of what failed it learns nothing
+    but not to ask for it again. Raises MixtureError."""
+    changed = made.add(settled)
+    failed = [a.trial.configuration for a in settled if a.failure and a.trial.origin != REPEAT]
+    return [
+        *(Observation(configuration, ()) for configuration in (*failed, *given_up)),
+        *(Observation(p.trial.configuration, p.values, p.excess, made.spreads(p)) for p in changed),
+    ]
+
+
+def _pooled(trial: Trial, runs: Sequence[Attempt]) -> Attempt:
+    """All runs of a configuration as one."""
+    names = [scenario for scenario, _ in runs[0].measurements]
+    of = {
+        name: noise.pooled([(run.measurement(name), dict(run.evidence)[name]) for run in runs])
+        for name in names
+    }
+    return replace(
+        runs[0],
+        trial=trial,
+        measurements=tuple((name, of[name][0]) for name in names),
+        evidence=tuple((name, of[name][1]) for name in names),
+    )

@@ -4,7 +4,8 @@ and how it stands.
 | file | what |
 |---|---|
 | `study.yaml` | the study, resolved |
-| `scenarios.json` | names and keys of its scenarios, and an identity of this study for trackers |
+| `scenarios.json` | names and keys of its scenarios, the machine that a native one is measured on, and an identity of \
+this study for trackers |
 | `known.parquet` | what `--from` took of earlier studies |
 | `status.json` | how it stands, for `list` and `status`; written now and then |
 """
@@ -25,9 +26,11 @@ import pyarrow.parquet as pq
 
 from sweep import study_file
 from sweep.backends.evaluator import Scenario
+from sweep.backends.native.fingerprint import Fingerprint
 from sweep.course import Known
-from sweep.judge import Judge, Standing, judge
+from sweep.judge import Judge, judge
 from sweep.scenarios import scenarios
+from sweep.standing import Standing
 from sweep.store import read, record
 from sweep.study import Study, unknown
 from sweep.study_file import StudyError
@@ -36,12 +39,13 @@ from sweep.trial import Attempt, Trial
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A study in a store. keys: of its scenarios, by name, in order."""
+    """A study in a store. keys: of its scenarios, by name, in order. host: that a native one is measured on."""
 
     directory: Path
     study: Study
     keys: Mapping[str, str]
     identity: str
+    host: Fingerprint | None = None
 
     def attempts(self) -> list[Attempt]:
         """Every attempt, oldest first. Raises StoreError."""
@@ -56,11 +60,12 @@ class Kept:
 
     def is_complete(self, now: Standing) -> bool:
         """Whether its budget is used up."""
-        return now.measured + len(now.failed) >= self.study.budget.trials
+        trials = self.study.nr_trials
+        return (trials is not None and now.told >= trials) or self.study.budget.share(now.spent) >= 1
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """Its scenarios, to be measured in again. Raises StudyError where one is no longer what it was."""
-        made = scenarios(self.study)
+        made = scenarios(self.study, self.host)
         _check_scenarios(self, {s.name: s.key for s in made})
         return made
 
@@ -73,7 +78,7 @@ class Kept:
             attempts = record.from_table(pq.read_table(path))
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
-        return [Known(a.worker, a.trial.configuration, a.measurements) for a in attempts]
+        return [Known(a.worker, a.trial.configuration, a.measurements, a.evidence) for a in attempts]
 
 
 def find(store: Path, name: str) -> Kept:
@@ -94,22 +99,29 @@ def find(store: Path, name: str) -> Kept:
     try:
         document = json.loads(path.read_bytes())
         keys = {str(s["name"]): str(s["key"]) for s in document["scenarios"]}
-        return Kept(directory, study, keys, str(document["identity"]))
+        host = Fingerprint.of(document["host"]) if "host" in document else None
+        return Kept(directory, study, keys, str(document["identity"]), host)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
 
 
 def keep(
-    directory: Path, study: Study, measured_in: Iterable[Scenario], sources: Sequence[Kept] = ()
+    directory: Path,
+    study: Study,
+    measured_in: Iterable[Scenario],
+    sources: Sequence[Kept] = (),
+    host: Fingerprint | None = None,
 ) -> Kept:
-    """Begin to keep a study, or go on with one whose budget may be another.
+    """Begin to keep a study, or go on with one whose budget may be another. host: that a native one is
+    measured on.
 
-    Raises StudyError if another study has this directory, or if its scenarios are no longer what they were.
+    Raises StudyError if another study has this directory, if its scenarios are no longer what they were, or if
+    it was begun on an unlike machine.
     """
     keys = {s.name: s.key for s in measured_in}
     if (directory / "study.yaml").exists():
         kept = find(directory.parent, directory.name)
-        _check_same(kept, study, keys)
+        _check_same(kept, study, keys, host)
         identity = kept.identity
     else:
         identity = uuid.uuid4().hex
@@ -117,10 +129,12 @@ def keep(
         if known:
             with _writing(directory / "known.parquet") as path:
                 pq.write_table(record.table(known), path)
-        document = {
+        document: dict[str, Any] = {
             "identity": identity,
             "scenarios": [{"name": name, "key": key} for name, key in keys.items()],
         }
+        if host is not None:
+            document["host"] = host.document()
         with _writing(directory / "scenarios.json") as path:
             path.write_text(json.dumps(document, indent=1))
     # Last: a directory with this file is a study.
@@ -128,7 +142,7 @@ def keep(
         temporary = path.with_suffix(".yaml.tmp")
         temporary.write_text(study_file.dump(study))
         temporary.rename(path)
-    return Kept(directory, study, keys, identity)
+    return Kept(directory, study, keys, identity, host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +170,7 @@ def course_of(study: Study, attempts: Sequence[Attempt]) -> list[Moment]:
     return moments
 
 
-def _check_same(kept: Kept, study: Study, keys: Mapping[str, str]) -> None:
+def _check_same(kept: Kept, study: Study, keys: Mapping[str, str], host: Fingerprint | None) -> None:
     where = kept.directory / "study.yaml"
     if study.model_copy(update={"budget": kept.study.budget}) != kept.study:
         changed = [
@@ -166,6 +180,16 @@ def _check_same(kept: Kept, study: Study, keys: Mapping[str, str]) -> None:
             f"{where}: another study of this name is kept there, with another {', '.join(changed)}; go on with that one "
             f"by `python -m sweep resume {study.name}`, or give this one another name (--set name=...) or "
             "place (--store)"
+        )
+    if host is not None and kept.host is not None and host.key() != kept.host.key():
+        here = dict(host.lines())
+        others = [
+            f"{name} was {then}, is {here[name]}" for name, then in kept.host.lines() if here[name] != then
+        ]
+        raise StudyError(
+            f"{kept.directory / 'scenarios.json'}: this study is measured on another machine, or this one has changed: "
+            f"{'; '.join(others)}; figures of unlike machines are never merged: go on there, or launch it under another "
+            "name (--set name=...)"
         )
     _check_scenarios(kept, keys)
 
@@ -188,17 +212,18 @@ def _take(sources: Sequence[Kept], keys: Mapping[str, str], study: Study) -> lis
     for source in sources:
         names = {name: here for here, key in keys.items() for name, k in source.keys.items() if k == key}
         if not names:
+            by = "simulator" if study.backend == "simulator" else "machine that they were measured on"
             raise StudyError(
-                f"--from {source.study.name}: it has no scenario of {study.name}: its workloads, machines, seed or "
-                "simulator are others"
+                f"--from {source.study.name}: it has no scenario of {study.name}: its workloads, machines, seed or {by} "
+                "are others"
             )
         for a in source.attempts():
             measured = tuple((names[s], m) for s, m in a.measurements if s in names)
+            evidence = tuple((names[s], e) for s, e in a.evidence if s in names)
             if a.settles and a.failure is None and measured:
                 trial = Trial(len(taken), a.trial.configuration, "known")
-                taken.setdefault(
-                    trial.configuration.key(), Attempt(trial, 0, measured, None, source.study.name, 0.0, 0.0)
-                )
+                attempt = Attempt(trial, 0, measured, None, source.study.name, 0.0, 0.0, evidence)
+                taken.setdefault(trial.configuration.key(), attempt)
     return list(taken.values())
 
 

@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 from sweep.course import Batch, Course
 from sweep.execute.port import Executor
-from sweep.judge import Judge, Standing
+from sweep.judge import Judge, observed
 from sweep.progress import Progress
-from sweep.propose import Observation, Proposer
+from sweep.propose import Proposer
+from sweep.standing import Standing
 from sweep.store.port import Store
 from sweep.study import Study
 from sweep.track.course import Speed, metrics
@@ -76,7 +77,7 @@ def sweep(
             _record(copies, course, store)
             executor.submit(tasks)
         elif (batch := course.complete()) is not None:
-            _tell(batch, judge, proposer, withdrawn=withdrawn)
+            _tell(batch, judge, proposer, course.trouble, withdrawn=withdrawn)
             cut = cut or (withdrawn and bool(batch.given_up))
             now, all_busy = judge.standing(points=False), executor.all_busy()
             progress.told(now, course.ask_s, all_busy)
@@ -101,32 +102,31 @@ def _record(attempts: Sequence[Attempt], course: Course, store: Store) -> None:
         attempts = [copy for each in attempts for copy in course.settle(each)]
 
 
-def _tell(batch: Batch, judge: Judge, proposer: Proposer, *, withdrawn: bool) -> None:
+def _tell(batch: Batch, judge: Judge, proposer: Proposer, trouble: str, *, withdrawn: bool) -> None:
     """A batch that has ended, to the judge and to the proposer, which learns nothing of what failed but not
-    to ask for it again."""
+    to ask for it again. trouble: what a machine failed last."""
     if not judge.measured:
         if withdrawn and not _has_baseline(batch):
             return  # stopped before its baseline ended: nothing can be compared yet
-        _check_baseline(batch)
-    changed = judge.add(batch.settled)
-    failed = [a.trial.configuration for a in batch.settled if a.failure]
-    proposer.observe(
-        [
-            *(Observation(configuration, ()) for configuration in (*failed, *batch.given_up)),
-            *(Observation(p.trial.configuration, p.values, p.excess) for p in changed),
-        ]
-    )
+        _check_baseline(batch, judge.metrics, trouble)
+    proposer.observe(observed(judge, batch.settled, batch.given_up))
 
 
 def _has_baseline(batch: Batch) -> bool:
     return bool(batch.settled) and batch.settled[0].trial.number == 0
 
 
-def _check_baseline(batch: Batch) -> None:
+def _check_baseline(batch: Batch, wanted: Sequence[str], trouble: str) -> None:
     if not _has_baseline(batch):
-        raise SweepError("the baseline could not be measured: its workers failed; the attempts tell why")
+        raise SweepError(f"the baseline could not be measured: its workers failed: {trouble}")
     if batch.settled[0].failure is not None:
         raise SweepError(f"the baseline could not be measured: {batch.settled[0].failure.text}")
+    for scenario, evidence in batch.settled[0].evidence:
+        for name in wanted:
+            if name in evidence.unmeasured:
+                raise SweepError(
+                    f"{name} has no meaning in {scenario} as it is measured here: choose another objective or constraint"
+                )
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweep.judge import Standing
 from sweep.report.tables import front_table
+from sweep.standing import Standing
 
 LINE_EVERY_S = 5.0
 SHOW_EVERY_S = 0.25
@@ -35,8 +35,12 @@ class Progress:
         workers: int,
         clock: Callable[[], float] = time.monotonic,
         status: Callable[[str, int, float], None] = _nowhere,
+        native_share: Callable[[], float] | None = None,
     ) -> None:
-        """status: told now and then (state, settled trials, hypervolume), for those who look from outside."""
+        """budget: trials; 0 where something else ends the study. status: told now and then (state, settled
+        trials, hypervolume), for those who look from outside. native_share: of a native study, how much of
+        its native budget is used; 0 where it has none."""
+        self._native_share = native_share
         self._console, self._budget, self._workers, self._clock = console, budget, workers, clock
         self._started = clock()
         self._done = self._reused = 0
@@ -98,13 +102,17 @@ class Progress:
     def line(self) -> str:
         """`128/400 trials, 9.8 trials/s, 28 s left, hypervolume 2.41, all of 2 workers busy 97 %, ask 0.2 ms`."""
         rate = self.trials_per_s()
-        left = f"{max(self._budget - self._done, 0) / rate:.0f} s left" if rate else "-"
+        left = f"{max(self._budget - self._done, 0) / rate:.0f} s left" if rate and self._budget else "-"
+        share = self._native_share() if self._native_share else 0.0
+        if share:
+            left = f"{share:.0%} of the native budget used"
+        of = f"{self._done}/{self._budget}" if self._budget else f"{self._done}"
         volume = f"{self._standing.hypervolume:.3f}" if self._standing else "-"
         reused = f", {self._reused} of them before" if self._reused else ""
         return (
-            f"{self._done}/{self._budget} trials{reused}, {rate:.1f} trials/s, {left}, hypervolume {volume}, "
+            f"{of} trials{reused}, {rate:.1f} trials/s, {left}, hypervolume {volume}, "
             f"all of {self._workers} workers busy {self._all_busy:.0%}, ask {self._ask_s * 1e3:.1f} ms/trial "
-            "(simulated)"
+            f"({'measured' if self._native_share else 'simulated'})"
         )
 
     def _front(self) -> list[Table]:

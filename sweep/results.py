@@ -11,11 +11,12 @@ from rich.console import Console
 
 from sweep import kept as keeping
 from sweep.backends.evaluator import Scenario
+from sweep.climbing import climb
 from sweep.commands import print_json
-from sweep.judge import Standing
 from sweep.kept import Kept, course_of
 from sweep.report import Evidence
 from sweep.report.compare import Side, compare
+from sweep.standing import Standing
 from sweep.store import StoreError, read
 from sweep.trial import Attempt
 
@@ -58,6 +59,9 @@ def _written(
         store_digest=hashlib.sha256(trials.read_bytes()).hexdigest()[:16],
         attempts=len(attempts),
         complete=kept.is_complete(now),
+        measured_on=kept.host.summary() if kept.host else "",
+        host=tuple(kept.host.lines()) if kept.host else (),
+        climb=climb(kept, attempts),
     )
     return [trials, *write(kept.study, measured_in, now, course, evidence, out)]
 

@@ -12,21 +12,32 @@ import workloads
 from sweep import machine
 from sweep.backends import simulator
 from sweep.backends.evaluator import Scenario
+from sweep.backends.native.fingerprint import Fingerprint
 from sweep.machine import Machine
 from sweep.study import Pressure, Study, WorkloadUse
 from workloads import PressureCourse, Replay, Workload
 
 
-def scenarios(study: Study) -> tuple[Scenario, ...]:
+def scenarios(study: Study, host: Fingerprint | None = None) -> tuple[Scenario, ...]:
     """Every workload on every machine, once for each seed, in that order; named WORKLOAD@MACHINE, and
     WORKLOAD@MACHINE#2 and so on where the study repeats.
 
-    Raises workloads.WorkloadError and machine.MachineError.
+    host: of a native study, where it is measured. Raises workloads.WorkloadError and machine.MachineError.
     """
-    return tuple(_scenarios(study))
+    return tuple(_scenarios(study, _instrument(study, host)))
 
 
-def _scenarios(study: Study) -> Iterator[Scenario]:
+def _instrument(study: Study, host: Fingerprint | None) -> str:
+    """What measures: measurements of another one are not comparable. How often a native one repeats says how
+    sure its figures are, and is no part of it."""
+    if study.backend == "simulator":
+        return simulator.build_id()
+    assert host is not None, "a native study is measured on a machine"
+    how = study.how_native()
+    return f"native {host.key()} {how.rcu} {how.allocator} {how.cpus}"
+
+
+def _scenarios(study: Study, instrument: str) -> Iterator[Scenario]:
     profiles = [machine.load(name) for name in study.machines]
     for use in study.workloads:
         workload = _workload(study, use)
@@ -35,7 +46,7 @@ def _scenarios(study: Study) -> Iterator[Scenario]:
                 seed = study.seed + repeat
                 replay = workloads.replay(workload, profile.nr_cpus, use.scale, seed=seed)
                 name = f"{use.label}@{profile.name}" + (f"#{repeat + 1}" if repeat else "")
-                yield Scenario(name, _key(replay, profile, seed), replay, profile, seed)
+                yield Scenario(name, _key(instrument, replay, profile, seed), replay, profile, seed)
 
 
 def _workload(study: Study, use: WorkloadUse) -> Workload:
@@ -50,9 +61,9 @@ def _workload(study: Study, use: WorkloadUse) -> Workload:
     return workload
 
 
-def _key(replay: Replay, profile: Machine, seed: int) -> str:
-    """Of all that a measurement follows from: the rows, the machine, the seed, the compiled simulator."""
-    digest = hashlib.sha256(f"{simulator.build_id()} {seed} {profile.model_dump_json()}".encode())
+def _key(instrument: str, replay: Replay, profile: Machine, seed: int) -> str:
+    """Of all that a measurement follows from: the rows, the machine, the seed, and what measures."""
+    digest = hashlib.sha256(f"{instrument} {seed} {profile.model_dump_json()}".encode())
     for field in dataclasses.fields(replay):
         value = getattr(replay, field.name)
         digest.update(f" {field.name} ".encode())

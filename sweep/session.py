@@ -12,20 +12,21 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from sweep import defaults, study_file
+from sweep import climbing, defaults, ladder, native_host, study_file
 from sweep import kept as keeping
 from sweep import launch as loop
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
 from sweep.course import Course
 from sweep.dry_run import estimate
-from sweep.execute.port import Executor
-from sweep.judge import REFERENCE
+from sweep.execute.port import Evaluate, Executor
 from sweep.kept import Kept, course_of
+from sweep.ladder import Promoter
 from sweep.launch import Ending
 from sweep.progress import Progress
 from sweep.propose import Proposer, make
 from sweep.results import shortest, write_results
 from sweep.scenarios import scenarios
+from sweep.standing import REFERENCE
 from sweep.store.files import FileStore
 from sweep.study import Study
 from sweep.study_file import StudyError
@@ -80,7 +81,11 @@ def dry_run(study: Study, options: Options) -> int:
     for name in options.sources:
         keeping.find(options.store, name)
     _proposer(study)
-    lines = estimate(study, scenarios(study), options.workers)
+    host = native_host.host(study)
+    measured_in = scenarios(study, host)
+    if host:
+        native_host.own_cpus(study, measured_in)
+    lines = estimate(study, measured_in, options.workers)
     print(yaml.safe_dump(study.resolved(), sort_keys=False, allow_unicode=True), end="")
     for line in lines:
         print(f"# {line}")
@@ -108,17 +113,30 @@ def track(store: Path, name: str, uri: str | None) -> int:
 
 def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     messages = Console(stderr=True)
-    measured_in = scenarios(study)
+    host = native_host.host(study)
+    measured_in = scenarios(study, host)
+    owned = native_host.own_cpus(study, measured_in) if host else ()
     proposer = _proposer(study)
     directory = options.store / study.name
     store = FileStore(directory, archive=options.archive)
     said = 0
     try:
-        kept = keeping.keep(directory, study, measured_in, sources)
+        here, below = _split(sources, native=True) if study.ladder else (sources, ())
+        kept = keeping.keep(directory, study, measured_in, here, host)
         said = _say(messages, store.notes())
-        course = Course(study, list(kept.keys), store.attempts(), kept.known())
+        attempts = store.attempts()
+        if study.ladder is not None:
+            # What was simulated when measuring began is what is chosen from to the end.
+            _write_status(kept, "running", 0, 0, 0.0)
+            if not attempts and (code := _run(ladder.simulated(study), options, below)):
+                _write_status(kept, "interrupted", 0, 0, 0.0)
+                return code
+            proposer = climbing.promoter(kept)
+        course = Course(study, list(kept.keys), attempts, kept.known())
         with loop.interruptible() as stop:
-            executor = _executor(measured_in, options)  # before MLflow is imported, which would slow it down
+            executor = _executor(
+                study, measured_in, owned, options
+            )  # before MLflow is imported, which would slow it down
             try:
                 tracker = _tracker(kept, options)
                 ending = _sweep(kept, course, proposer, executor, store, tracker, messages, stop)
@@ -128,11 +146,18 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
             for path in written:
                 store.put_artifact(path)
             tracker.finish(ending.standing, written, complete=not ending.interrupted)
-        _print_end(kept, options, ending, written, tracker)
+        stopped = proposer.stopped if isinstance(proposer, Promoter) else ""
+        _print_end(kept, options, ending, written, tracker, stopped)
         return EXIT_INTERRUPTED if ending.interrupted else 0
     finally:
         store.close()
         _say(messages, store.notes()[said:])
+
+
+def _split(sources: Sequence[Kept], *, native: bool) -> tuple[list[Kept], list[Kept]]:
+    """Sources of the same kind, and the others, which are for the other level of a ladder."""
+    same = [each for each in sources if (each.host is not None) == native]
+    return same, [each for each in sources if each not in same]
 
 
 def _say(messages: Console, notes: Sequence[str]) -> int:
@@ -153,24 +178,31 @@ def _sweep(
     stop: loop.Stop,
 ) -> Ending:
     study = kept.study
+    budget = 0 if study.nr_trials is None else course.budget
 
     def status(state: str, trials: int, hypervolume: float) -> None:
-        document = {
-            "study": study.name,
-            "state": state,
-            "trials": trials,
-            "budget": course.budget,
-            "hypervolume": hypervolume,
-            "updated_s": time.time(),
-            "owner": f"pid {os.getpid()} on {socket.gethostname()}",
-        }
-        keeping.write_status(kept.directory, document)
+        _write_status(kept, state, trials, budget, hypervolume)
 
     status("running", course.settled, 0.0)
-    with Progress(messages, course.budget, executor.workers, status=status) as progress:
+    native = (lambda: study.budget.share(course.spent)) if study.backend == "native" else None
+    with Progress(messages, budget, executor.workers, status=status, native_share=native) as progress:
         ending = loop.sweep(study, course, proposer, executor, store, tracker, progress, stop=stop)
     status("interrupted" if ending.interrupted else "complete", ending.trials, ending.standing.hypervolume)
     return ending
+
+
+def _write_status(kept: Kept, state: str, trials: int, budget: int, hypervolume: float) -> None:
+    """budget: trials; 0 where something else ends the study."""
+    document = {
+        "study": kept.study.name,
+        "state": state,
+        "trials": trials,
+        "budget": budget,
+        "hypervolume": hypervolume,
+        "updated_s": time.time(),
+        "owner": f"pid {os.getpid()} on {socket.gethostname()}",
+    }
+    keeping.write_status(kept.directory, document)
 
 
 def _proposer(study: Study) -> Proposer:
@@ -188,8 +220,15 @@ def _proposer(study: Study) -> Proposer:
         raise StudyError(f"sampler {study.sampler}: {error}") from error
 
 
-def _executor(measured_in: tuple[Scenario, ...], options: Options) -> Executor:
-    evaluate = SimulatorEvaluator(measured_in)
+def _executor(
+    study: Study, measured_in: tuple[Scenario, ...], owned: tuple[int, ...], options: Options
+) -> Executor:
+    """owned: CPUs of the benchmark, of a native study."""
+    evaluate: Evaluate
+    if study.backend == "native":
+        evaluate = native_host.evaluator(study, measured_in, owned)
+    else:
+        evaluate = SimulatorEvaluator(measured_in)
     if options.in_process:
         from sweep.execute.in_process import InProcessExecutor
 
@@ -197,7 +236,9 @@ def _executor(measured_in: tuple[Scenario, ...], options: Options) -> Executor:
     from sweep.execute.cluster import Patience, RayExecutor
 
     patience = Patience(node_s=options.node_timeout_s, trial_s=options.trial_timeout_s)
-    return RayExecutor(evaluate, workers=options.workers, address=options.address, patience=patience)
+    return RayExecutor(
+        evaluate, workers=options.workers, address=options.address, patience=patience, owned=owned
+    )
 
 
 def _tracker(kept: Kept, options: Options) -> Tracker:
@@ -219,7 +260,9 @@ def mlflow_tracker(kept: Kept, uri: str | None) -> Tracker:
     )
 
 
-def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path], tracker: Tracker) -> None:
+def _print_end(
+    kept: Kept, options: Options, ending: Ending, written: list[Path], tracker: Tracker, stopped: str
+) -> None:
     from sweep.report import tables
 
     console = Console()
@@ -231,6 +274,8 @@ def _print_end(kept: Kept, options: Options, ending: Ending, written: list[Path]
         f"{now.hypervolume:.4f}; all workers busy {ending.all_busy:.0%} of the time",
         highlight=False,
     )
+    if stopped:
+        console.print(f"Promotion stopped: {stopped}", style="yellow", markup=False, soft_wrap=True)
     for path in written:
         console.print(f"  {shortest(path)}", markup=False, highlight=False, soft_wrap=True)
     place = defaults.store_option(options.store)

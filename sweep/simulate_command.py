@@ -108,10 +108,15 @@ def run_config(path: Path, format: str = "table") -> int:
     from sweep.report import recommendation
 
     wanted = recommendation.read(path)
+    if wanted.figures != "simulated":
+        raise InputError(
+            f"{path}: its figures were measured on a machine ({wanted.measured_on}), so they are not simulated again; "
+            "`python -m sweep measure` measures a configuration"
+        )
     stated = {each.name: each for each in wanted.scenarios}
     made = tuple(each.scenario() for each in wanted.scenarios)
     try:
-        measured = SimulatorEvaluator(made)(wanted.configuration, {})
+        measured = SimulatorEvaluator(made)(wanted.configuration, {}).measurements
     except EvaluationError as error:
         raise InputError(f"{path}: {error}") from None
     differing = {

@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 import policies
 import workloads
 from policies import PolicyError
-from sweep import constraint, machine, units
+from sweep import constraint, machine
 from sweep.constraint import Constraint
+from sweep.fields import Seconds, Section
+from sweep.levels import NATIVE_BATCH_SIZE, SLAB_METRICS, Budget, Native, Promotion
 from sweep.propose import Range, Space
 from sweep.propose.narrow import narrowed
 from sweep.trial import METRICS
@@ -34,33 +36,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"there is no {what} {name!r}; {hint}"
 
 
-def _seconds(value: Any) -> Any:
-    try:
-        return units.quantity(value, "s") if isinstance(value, str) else value
-    except units.UnitError as error:
-        raise ValueError(str(error)) from None
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str)]
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Budget(_Value):
-    """When a study ends: at the first of these."""
-
-    trials: int = Field(gt=0, le=10_000_000, description="Configurations to try, the baseline included.")
-    wall_time_s: Seconds | None = Field(
-        default=None,
-        gt=0,
-        description="Seconds, or a text such as 8 h. A study that ends by the clock is a beginning of the "
-        "same study without this bound: how far it came depends on the machine.",
-    )
-
-
-class WorkloadUse(_Value):
+class WorkloadUse(Section):
     """A workload, or a part of it, stretched."""
 
     name: str = Field(description="A workload by name, or the path of a Parquet file.")
@@ -114,7 +90,7 @@ class WorkloadUse(_Value):
         return name + (f"({','.join(stretched)})" if stretched else "")
 
 
-class Readers(_Value):
+class Readers(Section):
     """What to change in every workload's reader model; what is left out stays as the workload says."""
 
     kind: Literal["mm_ref", "rcu_only"] | None = None
@@ -127,7 +103,7 @@ class Readers(_Value):
     preempted_quantiles: tuple[tuple[int, int], ...] | None = None
 
 
-class Pressure(_Value):
+class Pressure(Section):
     """Free memory over time, in place of every workload's own course."""
 
     points: tuple[tuple[int, int], ...] = Field(
@@ -148,7 +124,10 @@ ReaderChange = Annotated[Readers, BeforeValidator(_as_readers, json_schema_input
 Ranges: TypeAlias = Mapping[str, Scalar | tuple[Scalar, ...] | Mapping[str, Scalar]]
 
 
-class Study(_Value):
+_LADDER_NAME: Final = 54
+
+
+class Study(Section):
     """One sweep: which configurations, measured where, judged by what, for how long."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="Its directory in the store.")
@@ -182,7 +161,15 @@ class Study(_Value):
         description="Over scenarios: the mean or the worst ratio to the baseline, or the worst regret, in "
         "baselines, against each scenario's own best.",
     )
-    backend: Literal["simulator"] = "simulator"
+    backend: Literal["simulator", "native"] = Field(
+        default="simulator", description="native: on this machine's CPUs, in user space (docs/measuring.md)."
+    )
+    native: Native | None = Field(default=None, description="How native trials are measured.")
+    ladder: tuple[Literal["simulator"], Literal["native"]] | None = Field(
+        default=None,
+        description="[simulator, native]: sweep in the simulator, then measure on the machine what may be on the front.",
+    )
+    promotion: Promotion | None = Field(default=None, description="How a ladder chooses what to measure.")
     budget: Budget
     sampler: Sampler = "parzen"
     population: int = Field(default=32, ge=4, le=1000, description="Parents that nsga2 keeps.")
@@ -191,10 +178,26 @@ class Study(_Value):
         ge=1,
         le=100_000,
         description="Trials that are asked for at once; two batches are under way, so at least the number of workers "
-        "keeps all of them busy.",
+        f"keeps all of them busy. Of native studies {NATIVE_BATCH_SIZE} by default.",
     )
     seed: int = Field(default=1, ge=0, lt=2**32)
     repeats: int = Field(default=1, ge=1, le=100, description="Seeds with which each scenario is measured.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _native_defaults(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("ladder") is not None:
+            data = {"backend": "native"} | dict(data)
+        if isinstance(data, Mapping) and data.get("backend") == "native":
+            data = {"batch_size": NATIVE_BATCH_SIZE} | dict(data)
+        return data
+
+    @field_validator("ladder", mode="before")
+    @classmethod
+    def _rungs(cls, levels: Any) -> Any:
+        if levels is not None and levels != ["simulator", "native"] and levels != ("simulator", "native"):
+            raise ValueError(f"expected [simulator, native], not {levels}")
+        return levels
 
     @field_validator("policies", mode="before")
     @classmethod
@@ -266,6 +269,61 @@ class Study(_Value):
     def _ranges(self) -> Self:
         self.space()
         return self
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        """What the sections say of each other."""
+        if self.ladder is not None:
+            if self.backend != "native":
+                raise ValueError("backend: a ladder ends on the machine: leave it out, or write native")
+            if len(self.name) > _LADDER_NAME:
+                raise ValueError(
+                    f"name: of a ladder at most {_LADDER_NAME} characters: NAME.simulator is kept beside it"
+                )
+            if self.combine == "regret":
+                raise ValueError(
+                    "combine: a ladder needs mean or worst: the simulator's error is known as a factor, and a regret, "
+                    "which may be 0, has none"
+                )
+            if self.budget.native_time_s is None and self.budget.native_blocks is None:
+                raise ValueError("budget: a ladder needs native_time_s or native_blocks")
+        elif self.promotion is not None:
+            raise ValueError("promotion: only with ladder: [simulator, native]")
+        if self.backend == "native":
+            self._check_allocator(self.how_native().allocator)
+        elif self.native is not None:
+            raise ValueError("native: only with backend: native")
+        elif self.budget.native_time_s is not None or self.budget.native_blocks is not None:
+            raise ValueError("budget: native_time_s and native_blocks are for backend: native")
+        return self
+
+    def _check_allocator(self, allocator: str) -> None:
+        if allocator == "slab":
+            return
+        typesafe = [name for name in self.policy_names() if policies.policy(name).typesafe]
+        if typesafe:
+            raise ValueError(
+                f"native.allocator: {allocator} has no type-stable memory, which policy {typesafe[0]} needs; choose slab, "
+                "or list the policies without it"
+            )
+        used = [*self.objectives, *(bound.metric for bound in self.bounds())]
+        if meaningless := [name for name in used if name in SLAB_METRICS]:
+            raise ValueError(
+                f"native.allocator: {meaningless[0]} has no meaning with {allocator}; choose slab, or another metric"
+            )
+
+    @property
+    def nr_trials(self) -> int | None:
+        """Trials that end it; None of a ladder, whose native part ends by its time or blocks."""
+        return None if self.ladder else self.budget.trials
+
+    def how_native(self) -> Native:
+        """The native section, or its defaults."""
+        return self.native or Native()
+
+    def how_promoted(self) -> Promotion:
+        """The promotion section, or its defaults."""
+        return self.promotion or Promotion()
 
     def policy_names(self) -> tuple[str, ...]:
         """The policies to be tried, in the catalogue's order."""

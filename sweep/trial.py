@@ -262,6 +262,9 @@ class Evidence:
 SAMPLER: Final = "sampler"
 """The origin of a trial that a proposer asked for."""
 
+REPEAT: Final = "repeat"
+"""The origin of a trial by which a noisy configuration is measured once more, to know it better."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -296,6 +299,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What attempts took. blocks: of noisy measurements, disturbed ones included."""
+
+    time_s: float = 0.0
+    blocks: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.time_s + other.time_s, self.blocks + other.blocks)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at a trial: complete measurements, or a failure (with those scenarios that ended)."""
 
@@ -312,6 +326,13 @@ class Attempt:
     def settles(self) -> bool:
         """Whether the trial has ended with this attempt: measured, or the configuration's own failure."""
         return self.failure is None or not self.failure.cause.is_the_machines
+
+    @property
+    def spent(self) -> Spent:
+        """By this one; nothing where it is a copy of another, which took no time."""
+        if not self.elapsed_s:
+            return Spent()
+        return Spent(self.elapsed_s, sum(e.blocks + e.disturbed for _, e in self.evidence))
 
     def measurement(self, scenario: str) -> Measurement:
         """Raises KeyError where that scenario was not measured."""

@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sweep import paths
 from sweep.agreement.model import AgreementError, Role
-from sweep.study import Seconds, WorkloadUse, unknown
+from sweep.fields import Seconds
+from sweep.study import WorkloadUse, unknown
 from sweep.trial import METRICS
 
 

@@ -50,12 +50,12 @@ class SimulatorEvaluator:
 
     scenarios: tuple[Scenario, ...]
 
-    def __call__(
-        self, configuration: Configuration, have: Mapping[str, Measurement]
-    ) -> tuple[tuple[str, Measurement], ...]:
+    def __call__(self, configuration: Configuration, have: Mapping[str, Measurement]) -> Evaluation:
         """have: by scenario name, what was measured before and is not measured again. Raises
         EvaluationError, which names the scenario."""
-        return tuple((s.name, have.get(s.name) or self._measure(s, configuration)) for s in self.scenarios)
+        return Evaluation(
+            tuple((s.name, have.get(s.name) or self._measure(s, configuration)) for s in self.scenarios)
+        )
 
     def _measure(self, scenario: Scenario, configuration: Configuration) -> Measurement:
         from sweep.backends.simulator import SimulationError, simulate

@@ -14,6 +14,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep import defaults
+from sweep.execute import affinity
 from sweep.execute.dispatch import Dispatcher
 from sweep.execute.failure import failure
 from sweep.execute.port import MAX_ATTEMPTS, Evaluate, Executor, ExecutorError, Task
@@ -55,7 +56,8 @@ class _Actor:
 
 
 class RayExecutor(Executor):
-    """One actor per CPU of the cluster, or `workers` of them at most."""
+    """One actor per CPU of the cluster, or `workers` of them at most. Of native trials one per host that has the
+    resource `native_host`: it takes all CPUs of its host, so that Ray runs nothing else there meanwhile."""
 
     def __init__(
         self,
@@ -64,14 +66,21 @@ class RayExecutor(Executor):
         workers: int | None = None,
         address: str | None = None,
         patience: Patience = Patience(),
+        owned: Sequence[int] = (),
     ) -> None:
         """Starts Ray on this machine, or joins the cluster at `address` ("auto": the one of this machine).
 
         That goes on in the background, until something is asked of the executor; what fails there is raised
         then. Raises ExecutorError at once where there is no cluster at `address`.
+
+        owned: CPUs of the benchmark, of native trials; none for simulated ones. The driver, and the Ray that it
+        starts, keep off them if there are others.
         """
         self._starts_ray = not ray.is_initialized()
         where = reachable(address) if address and self._starts_ray else None
+        self._owned = tuple(owned)
+        # Before there are threads: they, and Ray's processes, inherit it.
+        self._before = affinity.keep_off(owned) if owned else frozenset[int]()
         self._most = workers
         self._patience = patience
         self._queue = Dispatcher(time.time)
@@ -139,15 +148,23 @@ class RayExecutor(Executor):
             self._starts_ray = False
         self._actors.clear()
         self._thread.shutdown()
+        if self._before:
+            affinity.use(self._before)
+            self._before = frozenset()
 
     def _open(self, evaluate: Evaluate, where: str | None) -> None:
         """Ray, the scenarios once for all workers, and the first workers."""
         if self._starts_ray:
-            start(where, self._most, self._patience.node_s)
-        self._installed = Installed.here()
+            start(where, None if self._owned else self._most, self._patience.node_s, native=bool(self._owned))
+        self._installed = Installed.here(native=bool(self._owned))
         self._evaluate = ray.put(evaluate)
         self._looked_s = self._worked_s = time.monotonic()
         self._first_nodes = frozenset(self._cpus())
+        if self._owned and not self._first_nodes:
+            self._fault = ExecutorError(
+                f"no node of the cluster may measure: on the host that is to, run ray start with --resources='"
+                f'{{"{affinity.NATIVE_HOST}": 1}}\' (docs/cluster.md)'
+            )
         self._look()
 
     # -- batches
@@ -203,7 +220,7 @@ class RayExecutor(Executor):
                 f"the cluster has had no worker for {self._patience.workers_s:g} s: {self._words} (`ray status` "
                 "tells more); what was measured is kept, `resume` goes on from there"
             )
-        cpus = self._cpus()
+        cpus = self._places()
         for key in [k for k, a in self._actors.items() if a.joining is not None and a.node not in cpus]:
             self._lose(key, Failure(Cause.NODE_LOST, "the node was lost"))
         free = Counter({node: count for node, count in cpus.items() if self._rests.get(node, 0.0) <= now})
@@ -215,20 +232,30 @@ class RayExecutor(Executor):
             free[node] -= 1
             self._hire(node)
 
+    def _places(self) -> dict[str, int]:
+        """For how many workers there is room on the nodes that live and may be used."""
+        if self._owned:
+            return dict.fromkeys(self._cpus(), 1)
+        return self._cpus()
+
     def _cpus(self) -> dict[str, int]:
         """Of the nodes that live and may be used."""
         return {
             node["NodeID"]: int(node["Resources"].get("CPU", 0))
             for node in ray.nodes()
             if node["Alive"] and node["NodeID"] not in self._refused
+            if not self._owned or node["Resources"].get(affinity.NATIVE_HOST, 0) >= 1
         }
 
     def _hire(self, node: str) -> None:
         # A node that is lost is never asked again; hard affinity keeps what is lost there from moving.
         there = NodeAffinitySchedulingStrategy(node, soft=False)
-        handle = worker_class().options(scheduling_strategy=there).remote()
+        options: dict[str, Any] = {"scheduling_strategy": there}
+        if self._owned:
+            options |= {"num_cpus": self._cpus()[node], "resources": {affinity.NATIVE_HOST: 1}}
+        handle = worker_class().options(**options).remote()
         self._born += 1
-        self._actors[self._born] = _Actor(handle, node, handle.greet.remote())
+        self._actors[self._born] = _Actor(handle, node, handle.greet.remote(self._owned))
 
     def _join(self, key: int, greeting: dict[str, str] | None) -> None:
         """The next step of its start: it has greeted, or else it has the scenarios."""

@@ -8,14 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from sweep.backends.evaluator import EvaluationError
-from sweep.trial import Attempt, Cause, Configuration, Failure, Measurement, Trial
+from sweep.backends.evaluator import Evaluation, EvaluationError
+from sweep.trial import Attempt, Cause, Configuration, Evidence, Failure, Measurement, Trial
 
-Evaluate: TypeAlias = Callable[
-    [Configuration, Mapping[str, Measurement]], tuple[tuple[str, Measurement], ...]
-]
-"""Measures a configuration in every scenario but those given, and returns all, in the study's order;
-raises EvaluationError where it fails by itself."""
+Evaluate: TypeAlias = Callable[[Configuration, Mapping[str, Measurement]], Evaluation]
+"""Measures a configuration in every scenario but those given, and returns all, in the study's order, with the
+evidence of what it measured with noise; raises EvaluationError where it fails, with the cause."""
 
 MAX_ATTEMPTS: Final = 3
 """Tries at a trial in one run, for as long as machines are what fails."""
@@ -30,12 +28,13 @@ class Task:
     """A trial to be run.
 
     number: of its first attempt here. have: scenarios that were measured before, which are not measured
-    again.
+    again; evidence: what those rest on, where they were noisy.
     """
 
     trial: Trial
     number: int = 0
     have: tuple[tuple[str, Measurement], ...] = ()
+    evidence: tuple[tuple[str, Evidence], ...] = ()
 
 
 class Executor(ABC):
@@ -86,15 +85,18 @@ def attempt(evaluate: Evaluate, task: Task, worker: str, clock: Callable[[], flo
     """One try here and now."""
     started = clock()
     failure = None
-    measurements: tuple[tuple[str, Measurement], ...] = ()
+    found = Evaluation(())
     try:
-        measurements = evaluate(task.trial.configuration, dict(task.have))
+        found = evaluate(task.trial.configuration, dict(task.have))
     except EvaluationError as error:
-        failure = Failure(Cause.CONFIGURATION, str(error))
+        failure = Failure(error.cause, str(error))
     except MemoryError as error:
         failure = Failure(Cause.OUT_OF_MEMORY, str(error) or "out of memory")
     except (
         Exception
     ) as error:  # a defect of ours or of the installation: nothing that the sampler should learn
         failure = Failure(Cause.ENVIRONMENT, f"{type(error).__name__}: {error}")
-    return Attempt(task.trial, task.number, measurements, failure, worker, started, clock() - started)
+    elapsed_s = clock() - started
+    rests_on = dict(task.evidence) | dict(found.evidence)
+    evidence = tuple((name, rests_on[name]) for name, _ in found.measurements if name in rests_on)
+    return Attempt(task.trial, task.number, found.measurements, failure, worker, started, elapsed_s, evidence)

@@ -25,6 +25,7 @@ from ray._raylet import (  # type: ignore[attr-defined]  # not in its stubs
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
 from sweep import defaults
+from sweep.execute.affinity import NATIVE_HOST
 from sweep.execute.port import ExecutorError
 
 REACH_S: Final = 5.0
@@ -60,9 +61,9 @@ def local_settings(node_lost_s: float = NODE_LOST_S) -> dict[str, Any]:
     }
 
 
-def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
+def start(address: str | None, workers: int | None, node_lost_s: float, *, native: bool = False) -> None:
     """Join the cluster at a `reachable` address, or start a Ray with `node_lost_s` on this machine; a cluster
-    has its own settings. Raises ExecutorError."""
+    has its own settings. native: this machine may measure. Raises ExecutorError."""
     # As in later versions of Ray, which warn until then.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     logging.getLogger("ray").setLevel(logging.ERROR)  # it greets
@@ -71,6 +72,7 @@ def start(address: str | None, workers: int | None, node_lost_s: float) -> None:
     options: dict[str, Any] = {"address": address or "local"}
     if not address:
         options |= {"num_cpus": workers, "include_dashboard": False}
+        options |= {"resources": {NATIVE_HOST: 1}} if native else {}
         options["_system_config"] = local_settings(node_lost_s)
     try:
         with without_helpers():

@@ -19,18 +19,24 @@ BATCH_LIMIT_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What must be equal on every node: the package's version, and the hash of its compiled simulator."""
+    """What must be equal on every node: the package's version, and the hash of its compiled simulator; of nodes
+    that measure natively, the machine itself, by the key of its fingerprint."""
 
     version: str
     build: str
+    machine: str = ""
 
     @classmethod
-    def here(cls) -> Installed:
+    def here(cls, *, native: bool = False) -> Installed:
         from importlib.metadata import version
 
         from sweep.backends.simulator import build_id
 
-        return cls(version("rcu-sweep"), build_id())
+        if not native:
+            return cls(version("rcu-sweep"), build_id())
+        from sweep.backends.native.fingerprint import Fingerprint
+
+        return cls(version("rcu-sweep"), build_id(), Fingerprint.take().key())
 
     def differs(self, greeting: Mapping[str, str]) -> str:
         """What is wrong with a worker's answer, seen from the driver; empty if nothing is."""
@@ -42,6 +48,11 @@ class Installed:
             return f"{where}: has sweep {there}, the driver {self.version}; {mend}"
         if (there := greeting["build"]) != self.build:
             return f"{where}: its compiled simulator is build {there}, the driver's {self.build}; {mend}"
+        if (there := greeting["machine"]) != self.machine:
+            return (
+                f"{where}: is another machine (fingerprint {there}) than this one ({self.machine}), which the study is "
+                "measured on; run the driver on the host that measures"
+            )
         return ""
 
 
@@ -56,8 +67,9 @@ def worker_class() -> Any:
             self._name = ""
             self._stopped_at = 0
 
-        def greet(self) -> dict[str, str]:
-            """Who and where this is, and what is installed here; touches nothing of the driver's."""
+        def greet(self, owned: Sequence[int] = ()) -> dict[str, str]:
+            """Who and where this is, and what is installed here; touches nothing of the driver's. owned: CPUs that
+            it measures on, and runs on itself."""
             import os
             import socket
 
@@ -66,10 +78,14 @@ def worker_class() -> Any:
             try:
                 from sweep.execute.worker import Installed
 
-                here = Installed.here()
+                if owned:
+                    from sweep.execute import affinity
+
+                    affinity.use(owned)
+                here = Installed.here(native=bool(owned))
             except Exception as error:
                 return {**known, "fault": f"{type(error).__name__}: {error}"}
-            return {**known, "version": here.version, "build": here.build}
+            return {**known, "version": here.version, "build": here.build, "machine": here.machine}
 
         def prepare(self, evaluate: Any) -> None:
             """Takes over the scenarios, which are once on each node."""

@@ -14,12 +14,14 @@ class Observation:
     """What came of a configuration, as far as a proposer is concerned.
 
     values: the objectives, finite, smaller is better; none where the trial failed, which says only that it
-    is not to be proposed again. excess: how far the constraints are exceeded; feasible at 0 or below.
+    is not to be proposed again. excess: how far the constraints are exceeded; feasible at 0 or below. spreads: of
+    noisy values, the standard deviations of their logarithms; none where they are exact.
     """
 
     configuration: Configuration
     values: tuple[float, ...]
     excess: float = 0.0
+    spreads: tuple[float, ...] = ()
 
     @property
     def feasible(self) -> bool:

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from sweep.backends.evaluator import EvaluationError, Scenario, SimulatorEvaluator
 from sweep.backends.simulator import simulate
-from sweep.judge import Point, Standing, judge, regret
+from sweep.judge import judge, regret
+from sweep.standing import Point, Standing
 from sweep.study import Study
 from sweep.trial import Attempt, Configuration, Measurement, Trial
 
@@ -72,7 +73,7 @@ class Bench:
 
 def _measure(scenario: Scenario, configuration: Configuration) -> Measurement | str:
     try:
-        ((_, measurement),) = SimulatorEvaluator((scenario,))(configuration, {})
+        ((_, measurement),) = SimulatorEvaluator((scenario,))(configuration, {}).measurements
     except EvaluationError as error:
         return str(error)
     return measurement

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 
-from sweep.judge import REFERENCE, Point
 from sweep.report import words
 from sweep.report.facts import Facts, Place, moments
 from sweep.report.svg import Axis, Chart
 from sweep.report.tables import label
+from sweep.standing import REFERENCE, Point
 
 MAX_POINTS: Final = 8_000
 """Dominated points that are drawn in all charts of a report together, and as many of fronts; evenly picked."""
@@ -173,8 +173,8 @@ def _title(facts: Facts, point: Point) -> str:
     standing = facts.standing
     lines = [f"{point.trial.configuration}", f"trial {point.trial.number}, {label(point, standing)}"]
     lines += [
-        f"{words.metric_name(name)}: {words.value(value, standing.combine)}"
-        for name, value in zip(standing.objectives, point.values, strict=True)
+        f"{words.metric_name(name)}: {words.point_value(point, place, standing)}"
+        for place, name in enumerate(standing.objectives)
     ]
     lines += [f"breaks {b.constraint} in {b.scenario}: {b.value}" for b in point.broken[:3]]
     return "\n".join(lines)

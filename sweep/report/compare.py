@@ -15,9 +15,9 @@ from typing import Any
 from rich.table import Table
 
 from sweep import pareto
-from sweep.judge import REFERENCE, Point, Standing
 from sweep.recommend import recommended
 from sweep.report import words
+from sweep.standing import REFERENCE, SIMULATED, Point, Standing
 from sweep.study import Combine, Study
 from sweep.trial import Configuration
 
@@ -79,6 +79,7 @@ class Comparison:
     common: tuple[str, ...]
     notes: tuple[str, ...]
     sides: tuple[Summary, Summary]
+    figures: str = SIMULATED
 
     def differences(self) -> list[tuple[str, str, str]]:
         """Of the recommendations: (what, in the first, in the second); empty where they are the same."""
@@ -96,7 +97,7 @@ class Comparison:
     def document(self) -> dict[str, Any]:
         """As JSON values."""
         return {
-            "figures": "simulated",
+            "figures": self.figures,
             "objectives": list(self.objectives),
             "combine": self.combine,
             "common_scenarios": list(self.common),
@@ -130,7 +131,8 @@ class Comparison:
     def _overview(self) -> Table:
         first, second = self.sides
         table = Table(
-            title=f"{first.name} and {second.name} - simulated; {self._values_are()}", title_justify="left"
+            title=f"{first.name} and {second.name} - {self.figures}; {self._values_are()}",
+            title_justify="left",
         )
         table.add_column("")
         for side in self.sides:
@@ -213,7 +215,7 @@ def compare(first: Side, second: Side) -> Comparison:
     for name in first.keys:
         if name in second.keys and first.keys[name] != second.keys[name]:
             notes.append(
-                f"{name} is another scenario in each: its workload, readers, pressure, machine, seed or simulator "
+                f"{name} is another scenario in each: its workload, readers, pressure, machine, seed or what measures "
                 "differs"
             )
     if first.study.bounds() != second.study.bounds():
@@ -233,7 +235,10 @@ def compare(first: Side, second: Side) -> Comparison:
         _summary(side, set(common) | set(common.values()), values, front, others if common else None, combine)
         for (side, _), values, front, others in zip(sides, valued, fronts, reversed(fronts), strict=True)
     ]
-    return Comparison(objectives, combine, tuple(common), tuple(notes), (made[0], made[1]))
+    kinds = dict.fromkeys(words.figures(side.standing) for side in (first, second))
+    return Comparison(
+        objectives, combine, tuple(common), tuple(notes), (made[0], made[1]), " and ".join(kinds)
+    )
 
 
 Rows = tuple[tuple[float, ...], ...]
@@ -259,11 +264,18 @@ def _ratios(side: Side, scenarios: Sequence[str], objectives: Sequence[str]) -> 
     space = side.study.space()
 
     def rows(point: Point) -> Rows:
-        measured = dict(point.measurements)
-        return tuple(
-            tuple(measured[s].get(name) / max(bases[s].get(name), 1.0) for name in objectives)
-            for s in scenarios
-        )
+        measured, rests_on = dict(point.measurements), dict(point.evidence)
+
+        def ratio(scenario: str, name: str) -> float:
+            # A noisy one was measured beside the baseline's own blocks.
+            paired = (
+                rests_on[scenario].ratio(name) if scenario in rests_on and point is not baseline else None
+            )
+            return (
+                paired.value if paired else measured[scenario].get(name) / max(bases[scenario].get(name), 1.0)
+            )
+
+        return tuple(tuple(ratio(s, name) for name in objectives) for s in scenarios)
 
     return {
         p.trial.number: rows(p) for p in side.standing.points if p.feasible and p.trial.configuration in space

@@ -10,13 +10,13 @@ from typing import Final
 import policies
 from sweep import pareto
 from sweep.backends.evaluator import Scenario
-from sweep.judge import REFERENCE, Point, Standing
 from sweep.machine import Machine
 from sweep.recommend import recommended
 from sweep.report.bench import Bench
 from sweep.report.evidence import Evidence
 from sweep.report.importance import Importance, importance
 from sweep.report.path import Step, path
+from sweep.standing import REFERENCE, SIMULATED, Point, Standing
 from sweep.study import Study
 from sweep.trial import Configuration, Measurement
 
@@ -174,7 +174,7 @@ def gather(
         kernels=kernels,
         overall=tuple(compare(standing, kernels, name) for name in metrics) if standing.recommended else (),
         places=tuple(_place(standing, chosen, index, s) for index, s in enumerate(scenarios)),
-        path=path(standing, bench),
+        path=path(standing, bench) if standing.level == SIMULATED else (),
         rejected=_rejected(standing),
         failed=_failed(standing),
         importance=importance(standing),
@@ -212,7 +212,7 @@ def moments(course: Sequence[tuple[int, float]], number: int) -> list[tuple[int,
 def revalidation(configuration: Configuration) -> str:
     """What a type-stable cache costs its readers is in no figure; nothing for other policies."""
     if policies.policy(configuration.policy).typesafe:
-        return "readers pay for revalidation, which is not simulated"
+        return "readers pay for revalidation, which is in no figure"
     return ""
 
 
@@ -228,7 +228,12 @@ def compare(standing: Standing, kernels: Sequence[Kernel], metric: str) -> Compa
 
     def over(point: Point) -> float | None:
         pairs = zip(point.measurements, divisors, strict=True)
-        ratios = [m.get(metric) / divisor for (_, m), divisor in pairs if divisor]
+        paired = {s: e.ratio(metric) for s, e in point.evidence if point is not baseline}
+        ratios = [
+            each.value if (each := paired.get(s)) else m.get(metric) / divisor
+            for (s, m), divisor in pairs
+            if divisor
+        ]
         if not ratios:
             return None
         return max(ratios) if standing.combine == "worst" else sum(ratios) / len(ratios)

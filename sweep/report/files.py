@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.backends.evaluator import Scenario
-from sweep.judge import Standing
 from sweep.report import page, plots, recommendation, tables
 from sweep.report.bench import Bench
 from sweep.report.charts import detailed
 from sweep.report.evidence import Evidence
 from sweep.report.facts import Facts, Place, gather
+from sweep.standing import SIMULATED, Standing
 from sweep.study import Study
 
 
@@ -40,13 +40,13 @@ def write(
     written = [directory / "report.html", directory / "report.md"]
     written[0].write_text(page.html(facts, _courses(facts, bench)), encoding="utf-8")
     written[1].write_text(page.markdown(facts), encoding="utf-8")
-    recommended = recommendation.recommendation(study, scenarios, standing)
+    recommended = recommendation.recommendation(study, scenarios, standing, evidence.measured_on)
     if recommended is not None:
         written.append(directory / "recommended.yaml")
         recommendation.write(recommended, written[-1])
     if standing.front:
         front = [directory / f"front.{suffix}" for suffix in ("parquet", "html", "png")]
-        pq.write_table(tables.points_table(standing.front, standing.objectives), front[0])
+        pq.write_table(tables.points_table(standing.front, standing), front[0])
         plots.write_html(standing, front[1], study.name)
         plots.write_png(standing, front[2], study.name)
         written += front
@@ -56,7 +56,7 @@ def write(
 def _courses(facts: Facts, bench: Bench) -> list[tuple[Place, list[tuple[str, pa.Table]]]]:
     """Of the recommendation and the baseline, in each scenario that is shown in detail."""
     best, baseline = facts.standing.recommended, facts.standing.baseline
-    if best is None or baseline is None:
+    if best is None or baseline is None or facts.standing.level != SIMULATED:
         return []
     shown = detailed(facts)
     scenarios = [place.scenario for place in shown]

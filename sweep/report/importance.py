@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 import policies
-from sweep.judge import Point, Standing
+from sweep.standing import Point, Standing
 from sweep.trial import ParamValue
 
 CLASSES: Final = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -12,11 +12,11 @@ from markupsafe import Markup, escape
 import policies
 from sweep import units
 from sweep.backends.simulator import build_id
-from sweep.judge import REFERENCE, Point
 from sweep.report import charts, summary, svg, tables, words
 from sweep.report.facts import Facts, Place, moments
 from sweep.report.importance import MIN_POINTS
-from sweep.trial import METRICS
+from sweep.standing import REFERENCE, SIMULATED, Point, Standing
+from sweep.trial import METRICS, Evidence, Measurement
 
 Courses: TypeAlias = Sequence[tuple[Place, Sequence[tuple[str, pa.Table]]]]
 
@@ -68,11 +68,22 @@ def _context(facts: Facts) -> dict[str, Any]:
     def ratio(number: float | None) -> str:
         return "–" if number is None else words.ratio(number)
 
+    noisy = standing.level != SIMULATED
+    rests_on = {m: dict(p.evidence)[s] for p in standing.points for s, m in p.measurements} if noisy else {}
+
     def amount(name: str, measurement: Any) -> str:
-        return words.metric_value(name, measurement.get(name))
+        text = words.amount(name, measurement, standing)
+        known = rests_on[measurement].value(name) if noisy and measurement in rests_on else None
+        if known is None:
+            return text
+        return f"{text} [{words.metric_value(name, known.low)}, {words.metric_value(name, known.high)}]"
 
     def quotient(name: str, mine: Any, other: Any) -> float | None:
-        """A metric of one measurement to another's; None where that is 0."""
+        """A metric of one measurement to another's; None where that is 0. Of noisy ones by the ratios of both to
+        the baseline that was measured beside each."""
+        pair = [_paired(name, each, rests_on, standing) for each in (mine, other)]
+        if pair[0] is not None and pair[1] is not None:
+            return pair[0] / pair[1] if pair[1] else None
         divisor = other.get(name)
         return mine.get(name) / divisor if divisor else None
 
@@ -90,6 +101,14 @@ def _context(facts: Facts) -> dict[str, Any]:
         "max_rows": MAX_FRONT_ROWS,
         "label": lambda point: tables.label(point, standing),
         "value": value,
+        "point_value": lambda point, place: words.point_value(point, place, standing),
+        "chance": lambda point: words.chance(point, standing),
+        "noisy": noisy,
+        "figures": words.figures(standing),
+        "budget": words.budget(facts.study),
+        "climb": facts.evidence.climb,
+        "below": lambda point: _below(facts, point),
+        "error": words.error,
         "gain": lambda number: f"{-number:+.3f}" if number else "0",
         "ratio": ratio,
         "amount": amount,
@@ -105,6 +124,30 @@ def _context(facts: Facts) -> dict[str, Any]:
         "bounds": [str(bound) for bound in facts.study.bounds()],
         "build_id": build_id(),
     }
+
+
+def _paired(
+    name: str, of: Measurement, rests_on: Mapping[Measurement, Evidence], standing: Standing
+) -> float | None:
+    """A noisy measurement's ratio to the baseline; None where none was measured."""
+    if of not in rests_on or standing.baseline is None:
+        return None
+    if any(of is measured for _, measured in standing.baseline.measurements):
+        return 1.0
+    ratio = rests_on[of].ratio(name)
+    return ratio.value if ratio else None
+
+
+def _below(facts: Facts, point: Point) -> list[tuple[str, str]]:
+    """On a ladder, of each objective: the simulated value of that configuration, and how far it is off."""
+    climb = facts.evidence.climb
+    simulated = climb.simulated.get(point.trial.configuration.key()) if climb else None
+    if simulated is None:
+        return [("not simulated", "")] * len(point.values)
+    return [
+        (words.value(below, facts.standing.combine), words.off(below, measured))
+        for below, measured in zip(simulated, point.values, strict=True)
+    ]
 
 
 def _charts(facts: Facts, courses: Courses) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import policies
-from sweep.judge import Point, Standing
 from sweep.report.bench import Bench
+from sweep.standing import Point, Standing
 from sweep.trial import Configuration, ParamValue
 
 

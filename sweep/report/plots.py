@@ -7,9 +7,9 @@ from itertools import combinations, cycle
 from pathlib import Path
 from typing import Any, Final
 
-from sweep.judge import REFERENCE, Point, Standing
 from sweep.report import words
 from sweep.report.tables import label
+from sweep.standing import REFERENCE, Point, Standing
 
 _BEYOND: Final = 1.25
 """Axes end at this many times the hypervolume's reference (or behind what is recommended); what lies beyond is
@@ -43,7 +43,7 @@ def write_png(standing: Standing, path: Path, title: str) -> None:
     left_out = len(standing.points) - len(_near(standing, standing.points))
     beyond = _end(standing)
     note = f" ({left_out} points beyond {beyond:g} not shown)" if left_out else ""
-    figure.suptitle(f"{title}, simulated{note}")
+    figure.suptitle(f"{title}, {words.figures(standing)}{note}")
     # Names are placed by pixels, so all else must have its place.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -61,6 +61,13 @@ def _draw(axes: Any, standing: Standing, pair: tuple[int, int]) -> None:
     if len(standing.objectives) == 2:
         axes.step(*_xy(front, pair), where="post", color="#1f6feb", linewidth=1.2, zorder=3)
     axes.scatter(*_xy(front, pair), s=34, color="#1f6feb", label="Pareto front", zorder=4)
+    for point in front if standing.certainty else ():
+        known = [standing.certainty[point.trial.number].values[place] for place in pair]
+        end = _end(standing)
+        bars = [[[i.value - i.low], [min(i.high, end) - min(i.value, end)]] for i in known]
+        axes.errorbar(
+            *_xy([point], pair), xerr=bars[0], yerr=bars[1], color="#1f6feb", linewidth=0.8, zorder=3
+        )
     axes.set_xlabel(words.axis(standing, pair[0]))
     axes.set_ylabel(words.axis(standing, pair[1]))
     axes.grid(alpha=0.25)
@@ -148,6 +155,11 @@ def write_html(standing: Standing, path: Path, title: str) -> None:
         row, column = number // columns + 1, number % columns + 1
         for name, points, style in kinds:
             x, y = _xy(points, pair)
+            if name == "Pareto front" and standing.certainty:
+                style = style | {
+                    "error_x": _error(points, pair[0], standing),
+                    "error_y": _error(points, pair[1], standing),
+                }
             trace = go.Scatter(
                 x=x,
                 y=y,
@@ -165,7 +177,7 @@ def write_html(standing: Standing, path: Path, title: str) -> None:
         ):
             top = 1.05 * max([REFERENCE[standing.combine] / 2, *values])
             update(title=words.axis(standing, place), range=[-0.03, top], row=row, col=column)
-    note = f"simulated; a double click shows what lies beyond {_end(standing):g}"
+    note = f"{words.figures(standing)}; a double click shows what lies beyond {_end(standing):g}"
     figure.update_layout(
         title=f"{title}<br><sup>{note}</sup>",
         template="plotly_white",
@@ -174,17 +186,24 @@ def write_html(standing: Standing, path: Path, title: str) -> None:
     figure.write_html(path, include_plotlyjs=True, div_id="front")
 
 
+def _error(points: Sequence[Point], place: int, standing: Standing) -> dict[str, Any]:
+    """95 % intervals, as bars."""
+    known = [standing.certainty[p.trial.number].values[place] for p in points]
+    above, below = [i.high - i.value for i in known], [i.value - i.low for i in known]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1}
+
+
 def _hover(point: Point, standing: Standing) -> str:
     trial = point.trial
     lines = [f"<b>{trial.configuration.policy}</b> (trial {trial.number}, {label(point, standing)})"]
     lines += [f"{name} = {value}" for name, value in trial.configuration.params]
     lines += [
-        f"{name}: {words.value(value, standing.combine)}"
-        for name, value in zip(standing.objectives, point.values, strict=True)
+        f"{name}: {words.point_value(point, place, standing)}"
+        for place, name in enumerate(standing.objectives)
     ]
     named = label(point, standing) != "measured"
     lines += [
-        f"{scenario}: " + ", ".join(f"{n} {words.metric_value(n, m.get(n))}" for n in standing.objectives)
+        f"{scenario}: " + ", ".join(f"{n} {words.amount(n, m, standing)}" for n in standing.objectives)
         for scenario, m in (point.measurements if named or len(point.measurements) <= _FEW else ())
     ]
     lines += [f"breaks {b.constraint} in {b.scenario}: {b.value}" for b in point.broken[:_FEW]]

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import policies
 from sweep.backends.evaluator import Scenario
-from sweep.judge import Standing
 from sweep.scenarios import scenarios as scenarios_of
+from sweep.standing import SIMULATED, Standing
 from sweep.study import Combine, Pressure, Readers, Study, WorkloadUse
 from sweep.study_file import StudyError, parse
 from sweep.trial import METRICS, Configuration
@@ -22,6 +22,10 @@ from sweep.trial import METRICS, Configuration
 _HEAD: Final = """\
 # What the study {study} recommends. Its figures are simulated. To measure them again:
 #   python -m sweep simulate --config {name}
+"""
+_NATIVE_HEAD: Final = """\
+# What the study {study} recommends. Its figures were measured in user space on {measured_on}.
+# They are means over blocks; `python -m sweep measure` measures again on the machine that it runs on.
 """
 
 
@@ -31,7 +35,8 @@ class _Value(BaseModel):
 
 class Stated(_Value):
     """A scenario, and what was measured in it. key: as in Scenario; another one means that the workload, the
-    machine profile or the simulator is no longer what it was."""
+    machine profile or what measures is no longer what it was. intervals: of native figures, the ends of the
+    95 % intervals of times_baseline."""
 
     name: str
     workload: WorkloadUse
@@ -41,6 +46,7 @@ class Stated(_Value):
     pressure: Literal["none"] | Pressure | None = None
     key: str
     times_baseline: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]] | None = None
     metrics: Mapping[str, int | float]
 
     def scenario(self) -> Scenario:
@@ -57,7 +63,8 @@ class Stated(_Value):
 class Recommendation(_Value):
     """The file's content. values: over all scenarios, by which points were judged (see `combine`)."""
 
-    figures: Literal["simulated"] = "simulated"
+    figures: Literal["simulated", "native"] = "simulated"
+    measured_on: str | None = None
     study: str
     policy: str
     params: Mapping[str, bool | int | str]
@@ -72,8 +79,11 @@ class Recommendation(_Value):
         return Configuration.of(self.policy, policies.policy(self.policy).validate(self.params))
 
 
-def recommendation(study: Study, scenarios: Sequence[Scenario], standing: Standing) -> Recommendation | None:
-    """What to write for a study; None where nothing is recommended."""
+def recommendation(
+    study: Study, scenarios: Sequence[Scenario], standing: Standing, measured_on: str = ""
+) -> Recommendation | None:
+    """What to write for a study; None where nothing is recommended. measured_on: of native figures, the machine
+    in words."""
     best = standing.recommended
     if best is None:
         return None
@@ -88,14 +98,17 @@ def recommendation(study: Study, scenarios: Sequence[Scenario], standing: Standi
             pressure=study.pressure,
             key=scenario.key,
             times_baseline=dict(zip(standing.objectives, ratios, strict=True)),
-            metrics=measurement.flat(),
+            intervals=_intervals(standing, place),
+            metrics={n: v for n, v in measurement.flat().items() if n not in standing.unmeasured},
         )
-        for scenario, (use, machine, _), (_, measurement), ratios in zip(
-            scenarios, places, best.measurements, best.scenario_ratios, strict=True
+        for place, (scenario, (use, machine, _), (_, measurement), ratios) in enumerate(
+            zip(scenarios, places, best.measurements, best.scenario_ratios, strict=True)
         )
     )
     configuration = best.trial.configuration
     return Recommendation(
+        figures="simulated" if standing.level == SIMULATED else "native",
+        measured_on=measured_on or None,
         study=study.name,
         policy=configuration.policy,
         params=configuration.mapping(),
@@ -106,11 +119,21 @@ def recommendation(study: Study, scenarios: Sequence[Scenario], standing: Standi
     )
 
 
+def _intervals(standing: Standing, place: int) -> dict[str, tuple[float, float]] | None:
+    best = standing.recommended
+    if best is None or not best.intervals:
+        return None
+    named = zip(standing.objectives, best.intervals[place], strict=True)
+    return {name: (each.low, each.high) for name, each in named}
+
+
 def write(value: Recommendation, path: Path) -> None:
     """Write the file. Numbers are written so that they come back as they are. Raises OSError."""
     document = value.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
-    path.write_text(_HEAD.format(study=value.study, name=path.name) + text, encoding="utf-8")
+    head = _HEAD if value.figures == "simulated" else _NATIVE_HEAD
+    said = head.format(study=value.study, name=path.name, measured_on=value.measured_on)
+    path.write_text(said + text, encoding="utf-8")
 
 
 def read(path: Path) -> Recommendation:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sweep.report import words
 from sweep.report.facts import Compared, Facts, Place, revalidation
+from sweep.standing import SIMULATED
 from sweep.trial import Configuration
 
 _SAME = 0.0005
@@ -20,7 +21,7 @@ def sentences(facts: Facts) -> tuple[str, str, str]:
         return (
             "Nothing can be recommended yet: the baseline, to which everything is compared, was not measured.",
             f"{_trials(facts)}.",
-            f"Go on with `python -m sweep resume {facts.study.name}`; figures will be simulated.",
+            f"Go on with `python -m sweep resume {facts.study.name}`; figures will be {_will_be(facts)}.",
         )
     if facts.standing.recommended is None:
         return _nothing(facts)
@@ -135,15 +136,33 @@ def _worst_place(places: Sequence[Place], objectives: Sequence[str]) -> str:
 
 
 def rests_on(facts: Facts) -> str:
-    """That figures are simulated, and on what they rest."""
-    costs = [f"{p.guessed_costs} of {p.unit_costs} unit costs of {p.machine.name}" for p in facts.profiles]
-    guessed = listed(costs) if len(costs) <= 2 else _most_guessed(facts)
+    """What kind of figures they are, and on what they rest."""
     readers = listed(sorted({f"`{s.replay.readers.kind}`" for s in facts.scenarios}))
-    text = f"all figures are simulated, {guessed} are guesses, and readers are taken to be {readers}"
+    text = f"{_figures(facts)}, and readers are {_readers(facts)}{readers}"
     best = facts.standing.recommended
     if best and (caveat := revalidation(best.trial.configuration)):
         text += f" ({caveat})"
     return text
+
+
+def _will_be(facts: Facts) -> str:
+    return "simulated" if facts.study.backend == "simulator" else "measured on this machine"
+
+
+def _readers(facts: Facts) -> str:
+    return "taken to be " if facts.standing.level == SIMULATED else ""
+
+
+def _figures(facts: Facts) -> str:
+    if facts.standing.level != SIMULATED:
+        spent = facts.standing.spent
+        return (
+            f"all figures were measured in user space on {facts.evidence.measured_on} (fingerprint "
+            f"`{facts.standing.machine}`, {spent.blocks:,} blocks) and are means with 95 % intervals"
+        )
+    costs = [f"{p.guessed_costs} of {p.unit_costs} unit costs of {p.machine.name}" for p in facts.profiles]
+    guessed = listed(costs) if len(costs) <= 2 else _most_guessed(facts)
+    return f"all figures are simulated, {guessed} are guesses"
 
 
 def _most_guessed(facts: Facts) -> str:
@@ -167,7 +186,5 @@ def _nothing(facts: Facts) -> tuple[str, str, str]:
 
 def _trials(facts: Facts) -> str:
     standing, study = facts.standing, facts.study
-    return (
-        f"{standing.measured} of {study.budget.trials} trials were measured and {len(standing.failed)} failed by "
-        "themselves"
-    )
+    of = "" if study.nr_trials is None else f" of {study.nr_trials}"
+    return f"{standing.measured}{of} trials were measured and {len(standing.failed)} failed by themselves"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 from rich.table import Table
 
-from sweep.judge import Point, Standing
 from sweep.report import words
+from sweep.standing import Point, Standing
 
 __all__ = ["advice", "front_table", "label", "points_table", "rows"]
 
@@ -50,23 +50,27 @@ def rows(standing: Standing) -> list[Point]:
 def front_table(standing: Standing, limit: int | None = None) -> Table:
     """The values by which points are judged and, without a limit, what was measured in each scenario."""
     table = Table(
-        title=f"Pareto front, baseline and kernels - simulated; {words.values_are(standing)}",
+        title=f"Pareto front, baseline and kernels - {words.figures(standing)}; {words.values_are(standing)}",
         title_justify="left",
         show_lines=limit is None,
     )
     table.add_column("configuration", overflow="fold", ratio=3)
     for name in standing.objectives:
         table.add_column(name.replace(".", ".\n"), justify="right", overflow="fold")
+    if standing.certainty:
+        table.add_column("on the\nfront", justify="right")
     if limit is None:
         table.add_column("in each scenario: " + ", ".join(standing.objectives), overflow="fold", ratio=4)
     shown = rows(standing)
     for point in shown[:limit] if limit else shown:
         cells = [f"{label(point, standing)}: {point.trial.configuration}"]
-        cells += [words.value(value, standing.combine) for value in point.values]
+        cells += [words.point_value(point, place, standing) for place in range(len(point.values))]
+        if standing.certainty:
+            cells.append(words.chance(point, standing))
         if limit is None:
             cells.append(
                 "\n".join(
-                    f"{scenario}: " + ", ".join(words.metric_value(n, m.get(n)) for n in standing.objectives)
+                    f"{scenario}: " + ", ".join(words.amount(n, m, standing) for n in standing.objectives)
                     for scenario, m in point.measurements
                 )
             )
@@ -75,10 +79,13 @@ def front_table(standing: Standing, limit: int | None = None) -> Table:
     return table
 
 
-def points_table(points: Sequence[Point], objectives: Sequence[str]) -> pa.Table:
+def points_table(points: Sequence[Point], standing: Standing) -> pa.Table:
     """One row per point and scenario: trial, policy, params (JSON), whether it is feasible and what it breaks,
     for each objective its ratio to the baseline's in this scenario (`ratio.`) and the value over all scenarios
-    by which it is judged (`value.`), every metric."""
+    by which it is judged (`value.`), every metric. Of noisy points also the ends of 95 % intervals of both
+    (`ratio.NAME.low`, ...), the probability to be on the front, and what they rest on; what was not
+    measured is null."""
+    objectives = standing.objectives
     data = [
         {
             "trial": p.trial.number,
@@ -90,12 +97,29 @@ def points_table(points: Sequence[Point], objectives: Sequence[str]) -> pa.Table
             **{f"value.{n}": v for n, v in zip(objectives, p.values, strict=True)},
             "scenario": scenario,
             **{f"ratio.{n}": r for n, r in zip(objectives, ratios, strict=True)},
-            **m.flat(),
+            **{n: None if n in standing.unmeasured else v for n, v in m.flat().items()},
+            **_noise(p, place, standing),
         }
         for p in points
-        for (scenario, m), ratios in zip(p.measurements, p.scenario_ratios, strict=True)
+        for place, ((scenario, m), ratios) in enumerate(zip(p.measurements, p.scenario_ratios, strict=True))
     ]
     return pa.Table.from_pylist(data)
+
+
+def _noise(point: Point, place: int, standing: Standing) -> dict[str, object]:
+    known = standing.certainty.get(point.trial.number)
+    if known is None:
+        return {}
+    evidence = point.evidence[place][1]
+    named = [("value", known.values), ("ratio", point.intervals[place])]
+    ends = {
+        f"{what}.{name}.{end}": getattr(interval, end)
+        for what, intervals in named
+        for name, interval in zip(standing.objectives, intervals, strict=True)
+        for end in ("low", "high")
+    }
+    rests_on = {"level": evidence.level, "machine": evidence.machine, "blocks": evidence.blocks}
+    return ends | {"on_front": known.on_front, "runs": known.runs} | rests_on
 
 
 def advice(standing: Standing) -> str:
@@ -106,12 +130,12 @@ def advice(standing: Standing) -> str:
         f" {rejected} of {standing.measured} measured configurations break a constraint." if rejected else ""
     )
     if best is None:
-        return f"Nothing is recommended: {standing.why}.{said} These figures are simulated."
+        return f"Nothing is recommended: {standing.why}.{said} {words.said(standing)}"
     compared = " and ".join(
-        f"{words.value(value, standing.combine)} for {name}"
-        for name, value in zip(standing.objectives, best.values, strict=True)
+        f"{words.point_value(best, place, standing)} for {name}"
+        for place, name in enumerate(standing.objectives)
     )
     return (
         f"Use {best.trial.configuration}: {compared} ({words.values_are(standing)}). "
-        f"Why this one: {standing.why}.{said} These figures are simulated."
+        f"Why this one: {standing.why}.{said} {words.said(standing)}"
     )

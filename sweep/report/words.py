@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from sweep import units
-from sweep.judge import Standing
-from sweep.study import Combine
-from sweep.trial import METRICS
+from sweep.ladder import Error
+from sweep.standing import SIMULATED, Point, Standing
+from sweep.study import Combine, Study
+from sweep.trial import METRICS, Interval, Measurement
 
 _GROUPS: Final[Mapping[str, str]] = {
     "exit_latency_ns": "exit latency",
@@ -41,6 +42,67 @@ def metric_name(name: str) -> str:
     """`exit_latency_ns.p99` -> `p99 exit latency`."""
     group, _, leaf = name.partition(".")
     return f"{_LEAVES.get(leaf, leaf)} {_GROUPS[group]}" if leaf else _GROUPS[group]
+
+
+def budget(study: Study) -> str:
+    """What ends a study: `1,000 trials`, `5.00 min of native time`."""
+    of = study.budget
+    parts = [f"{study.nr_trials:,} trials"] if study.nr_trials is not None else []
+    parts += [f"{units.format_time(of.native_time_s * 1e9)} of native time"] if of.native_time_s else []
+    parts += [f"{of.native_blocks:,} native blocks"] if of.native_blocks else []
+    return " or ".join(parts)
+
+
+def figures(standing: Standing) -> str:
+    """What kind of figures these are: `simulated`, or `measured in user space on machine 0123456789abcdef`."""
+    if standing.level == SIMULATED:
+        return SIMULATED
+    return f"measured in user space on machine {standing.machine}"
+
+
+def said(standing: Standing) -> str:
+    """The same as a sentence."""
+    if standing.level == SIMULATED:
+        return "These figures are simulated."
+    return f"These figures are {figures(standing)}, with 95 % intervals."
+
+
+def point_value(point: Point, place: int, standing: Standing) -> str:
+    """An objective's value over all scenarios; of noisy ones with its interval: `0.732x [0.701, 0.760]`."""
+    text = value(point.values[place], standing.combine)
+    known = standing.certainty.get(point.trial.number)
+    return f"{text} {between(known.values[place])}" if known else text
+
+
+def between(interval: Interval) -> str:
+    """`[0.701, 0.760]`, three digits."""
+    return (
+        "["
+        + ", ".join(f"{end:.3f}" if end < 10 else f"{end:.1f}" for end in (interval.low, interval.high))
+        + "]"
+    )
+
+
+def amount(name: str, measured: Measurement, standing: Standing) -> str:
+    """A metric's value, or that it was not measured."""
+    return "not measured" if name in standing.unmeasured else metric_value(name, measured.get(name))
+
+
+def chance(point: Point, standing: Standing) -> str:
+    """Of a noisy point, the probability that it is on the front: `97 %`."""
+    known = standing.certainty.get(point.trial.number)
+    return f"{known.on_front:.0%}" if known and known.on_front is not None else "-"
+
+
+def off(simulated: float, measured: float) -> str:
+    """By how much a simulated value is off, of what was measured: `+12 %`."""
+    return f"{100 * (simulated / measured - 1):+.0f} %" if measured else "-"
+
+
+def error(known: Error) -> str:
+    """Of log(measured / simulated), as factors: `1.10 (0.95 to 1.27)`, in which two thirds lie."""
+    low, middle, high = (math.exp(known.bias + side * known.spread) for side in (-1, 0, 1))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def metric_value(name: str, value: float) -> str:

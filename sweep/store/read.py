@@ -26,7 +26,8 @@ TRIAL_COLUMNS: Final = (
     *("trial", "origin", "policy", "params", "configuration", "scenario", "failure_cause", "failure_text"),
     *METRICS,
 )
-"""Of the trial table. `params` is a JSON object; units of the metrics are in `sweep.trial.METRICS`."""
+"""Of the trial table. `params` is a JSON object; units of the metrics are in `sweep.trial.METRICS`. Where
+anything was measured with noise, the columns of `record.EVIDENCE` follow."""
 
 T = TypeVar("T")
 
@@ -114,7 +115,9 @@ def trials_table(directory: Path) -> pa.Table:
     trial, attempt = trial[order], attempt[order]
     starts = np.flatnonzero(np.diff(trial, prepend=trial[:1] - 1))
     first = np.repeat(attempt[starts], np.diff(starts, append=len(trial)))
-    return settled.take(order[attempt == first]).select(TRIAL_COLUMNS).combine_chunks()
+    noisy = settled["level"].null_count < settled.num_rows
+    columns = [*TRIAL_COLUMNS, *(record.EVIDENCE if noisy else ())]
+    return settled.take(order[attempt == first]).select(columns).combine_chunks()
 
 
 def write_trials(directory: Path, path: Path) -> None:
@@ -127,7 +130,7 @@ def write_trials(directory: Path, path: Path) -> None:
 
 _VIEWS: Final = f"""
 create view trials as
-    select {", ".join(f'"{c}"' + ("::json as params" if c == "params" else "") for c in TRIAL_COLUMNS)}
+    select {", ".join(f'"{c}"' + ("::json as params" if c == "params" else "") for c in (*TRIAL_COLUMNS, *record.EVIDENCE))}
     from stored
     where failure_cause is null or failure_cause = '{Cause.CONFIGURATION.value}'
     qualify attempt = min(attempt) over (partition by trial);

@@ -193,7 +193,8 @@ def stream(directory: Path, segment: Segment, columns: list[str] | None = None) 
                 raise StoreError(f"{path}: damaged (not what was written); {mend}")
             with pq.ParquetFile(file) as parquet:
                 for group in range(parquet.num_row_groups):
-                    yield parquet.read_row_group(group, columns).replace_schema_metadata(None)
+                    rows = parquet.read_row_group(group, columns).replace_schema_metadata(None)
+                    yield rows if columns else record.conformed(rows)
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing; {mend}") from error
     except pa.ArrowException as error:

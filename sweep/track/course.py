@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
-from sweep.judge import Standing
+from sweep.standing import Standing
 
 GROWTH: Final = 1.02
 """A moment is shown once the trials have grown by this factor: about 250 moments up to 5,000 trials and

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sweep.judge import Point, Standing
-from sweep.report import tables
+from sweep.report import tables, words
+from sweep.standing import Point, Standing
 
 MAX_LABELLED: Final = 60
 """The MLflow UI is slow with more than about a hundred runs."""
@@ -20,7 +20,8 @@ MAX_METRICS: Final = 200
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A point as it is shown. Metrics: the mean ratio to the baseline by objective
-    (`retained_bytes.mean.ratio`), what the study judges by where that is another thing
+    (`retained_bytes.mean.ratio`), of noisy ones with the ends of its interval (`.low`, `.high`) and the probability
+    `on_front`, what the study judges by where that is another thing
     (`retained_bytes.mean.regret`), then what each scenario measured (`make-j2 on phone/retained_bytes.mean`)."""
 
     key: str  # of its configuration
@@ -52,10 +53,20 @@ def _labelled(point: Point, now: Standing) -> Labelled:
     values = [(f"{name}.ratio", r) for name, r in zip(now.objectives, point.ratios, strict=True)]
     if now.combine != "mean":
         values += [(f"{name}.{now.combine}", v) for name, v in zip(now.objectives, point.values, strict=True)]
+    if known := now.certainty.get(point.trial.number):
+        if known.on_front is not None:
+            values.append(("on_front", known.on_front))
+        what = "ratio" if now.combine == "mean" else now.combine
+        for name, interval in zip(now.objectives, known.values, strict=True):
+            values += [
+                (f"{name}.{what}.low", interval.low),
+                (f"{name}.{what}.high", interval.high),
+            ]
     measured = [
         (scenario, name, float(value))
         for scenario, m in point.measurements
         for name, value in m.flat().items()
+        if name not in now.unmeasured
     ]
     if len(measured) > MAX_METRICS:
         measured = [each for each in measured if each[1] in now.objectives]
@@ -68,7 +79,7 @@ def _labelled(point: Point, now: Standing) -> Labelled:
             "trial": str(point.trial.number),
             "origin": point.trial.origin,
             "feasible": str(point.feasible).lower(),
-            "figures": "simulated",
+            "figures": words.figures(now),
         },
         params={"policy": configuration.policy}
         | {name: str(value).lower() for name, value in configuration.params},

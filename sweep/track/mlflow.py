@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sweep.judge import Standing
+from sweep.standing import Standing
 from sweep.track.course import Course, Moment
 from sweep.track.mlflow_run import Beginning, StudyRun
 from sweep.track.place import artifacts_beside, without_password

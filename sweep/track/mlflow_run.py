@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sweep.judge import Standing
+from sweep.standing import Standing
 from sweep.track import view
 from sweep.track.course import Course
 from sweep.track.labelled import Labelled, labelled
@@ -65,11 +65,13 @@ class StudyRun:
             run = client.get_run(found[0].info.run_id)
             client.update_run(run.info.run_id, status="RUNNING")
         else:
+            native = beginning.parameters.get("backend") == "native"
+            figures = "measured in user space" if native else "simulated"
             tags = {
                 _IDENTITY: identity,
-                _NOTE: while_running(beginning.name),
+                _NOTE: while_running(beginning.name, figures),
                 "study": beginning.name,
-                "figures": "simulated",
+                "figures": figures,
                 "mlflow.source.name": "python -m sweep",
             }
             run = client.create_run(experiment_id, int(1000 * begun_s), tags, beginning.name)

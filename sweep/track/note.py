@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sweep.judge import Standing
-from sweep.report import tables
+from sweep.report import tables, words
+from sweep.standing import Standing
 from sweep.track.place import Place
 
 
-def while_running(name: str) -> str:
-    """Before there is a recommendation."""
+def while_running(name: str, figures: str) -> str:
+    """Before there is a recommendation. figures: what kind they are."""
     return (
-        f"The study `{name}` is running; its figures are **simulated**. *Model metrics* shows how the front "
+        f"The study `{name}` is running; its figures are **{figures}**. *Model metrics* shows how the front "
         "grows. The recommendation, the front and the report come when it ends."
     )
 
@@ -29,4 +29,4 @@ def note(now: Standing, place: Place, files: Sequence[str]) -> str:
     links.append(f"[Front, baseline and kernels]({place.view()})")
     links.append(f"[Hypervolume over trials]({place.page('model-metrics')})")
     links.append(f"[Files]({place.page('artifacts')})")
-    return f"**{opening}** (simulated). {' · '.join(links)}\n\n{tables.advice(now)}\n"
+    return f"**{opening}** ({words.figures(now)}). {' · '.join(links)}\n\n{tables.advice(now)}\n"

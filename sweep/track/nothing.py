@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweep.judge import Standing
+from sweep.standing import Standing
 from sweep.track.port import Tracker
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweep.judge import Standing
+from sweep.standing import Standing
 
 
 class Tracker(ABC):

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from rich.console import Console
 
 from sweep import launch
-from sweep.backends.evaluator import EvaluationError
+from sweep.backends.evaluator import Evaluation, EvaluationError
 from sweep.course import Course, Known
 from sweep.execute import Evaluate, Executor
 from sweep.execute.in_process import InProcessExecutor
@@ -42,25 +42,25 @@ def study(trials: int = 80, **changes: object) -> Study:
     return parse(values | changes, "made-up")
 
 
-def landscape(
-    configuration: Configuration, have: Mapping[str, Measurement] = NOTHING
-) -> tuple[tuple[str, Measurement], ...]:
+def landscape(configuration: Configuration, have: Mapping[str, Measurement] = NOTHING) -> Evaluation:
     """Some configurations fail, some violate, the others trade latency for memory, with bumps."""
     number = int(configuration.key(), 16)
     if configuration.policy != "per_object" and number % 7 == 0:
         raise EvaluationError(f"bound exceeded after {number % 1000} steps")
     batch = 1 + number % 97
-    return tuple(
-        (
-            scenario,
-            have.get(scenario)
-            or Measurement(
-                exit_latency_ns=Summary(p99=scale * (20 + 1000 / batch + number % 13)),
-                retained_bytes=Level(mean=scale * (50 + 10 * batch + number % 11)),
-                violations=int(configuration.policy != "per_object" and number % 5 == 0),
-            ),
+    return Evaluation(
+        tuple(
+            (
+                scenario,
+                have.get(scenario)
+                or Measurement(
+                    exit_latency_ns=Summary(p99=scale * (20 + 1000 / batch + number % 13)),
+                    retained_bytes=Level(mean=scale * (50 + 10 * batch + number % 11)),
+                    violations=int(configuration.policy != "per_object" and number % 5 == 0),
+                ),
+            )
+            for scenario, scale in zip(SCENARIOS, (1, 40), strict=True)
         )
-        for scenario, scale in zip(SCENARIOS, (1, 40), strict=True)
     )
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.course import AHEAD, Batch, Course, Known
+from sweep.course import AHEAD, Batch, Course, Known, first_trials
 from sweep.execute.port import Task
 from sweep.propose import Observation, Proposer
 from sweep.store import StoreError
 from sweep.study import Study
-from sweep.trial import Attempt, Cause, Configuration, Failure, Trial
+from sweep.trial import REPEAT, SAMPLER, Attempt, Cause, Configuration, Failure, Trial
 from tests.sweep.landscape import SCENARIOS, landscape, study, sweep, trial_table
 
 
@@ -35,7 +35,7 @@ def batches(maxima: Sequence[int]) -> list[Configuration]:
 
 def measured(task: Task, worker: str = "here") -> Attempt:
     of = dict(task.have)
-    measurements = landscape(task.trial.configuration, of)
+    measurements = landscape(task.trial.configuration, of).measurements
     return Attempt(task.trial, task.number, measurements, None, worker, 1.0, 2.0)
 
 
@@ -95,7 +95,9 @@ def test_a_twin_in_the_batch_or_in_another_is_copied_and_never_run(apart: int) -
         course.complete()
     assert ran.count(a) == 1
     (copy,) = copied
-    assert copy == Attempt(Trial(FIRST + apart, a, "sampler"), 0, landscape(a), None, "store", 0.0, 0.0)
+    assert copy == Attempt(
+        Trial(FIRST + apart, a, "sampler"), 0, landscape(a).measurements, None, "store", 0.0, 0.0
+    )
 
 
 def test_a_twin_of_a_trial_that_was_lost_for_good_is_given_up_with_it() -> None:
@@ -172,7 +174,7 @@ def test_a_store_with_other_trials_than_this_study_proposes_is_refused() -> None
 
 
 def known(configuration: Configuration, *, scenarios: Sequence[str] = SCENARIOS, study: str = "old") -> Known:
-    measurements = tuple((name, m) for name, m in landscape(configuration) if name in scenarios)
+    measurements = tuple((name, m) for name, m in landscape(configuration).measurements if name in scenarios)
     return Known(study, configuration, measurements)
 
 
@@ -198,7 +200,7 @@ def test_known_configurations_come_first_beyond_the_budget_and_parts_are_handed_
             tasks, copies = course.next_batch(proposer)
             for each in copies:
                 assert each.worker == "from old"
-                assert each.measurements == landscape(each.trial.configuration)
+                assert each.measurements == landscape(each.trial.configuration).measurements
                 course.settle(each)
             for task in tasks:
                 course.settle(measured(task))
@@ -239,7 +241,7 @@ def test_scenarios_of_an_earlier_study_stand_in_this_ones_order_and_others_are_l
     tmp_path: object,
 ) -> None:
     (a,) = batches(FINE[:1])
-    of = dict(landscape(a))
+    of = dict(landscape(a).measurements)
     mixed = (
         ("elsewhere@vm-2cpu", of[SCENARIOS[0]]),
         (SCENARIOS[1], of[SCENARIOS[1]]),
@@ -249,7 +251,7 @@ def test_scenarios_of_an_earlier_study_stand_in_this_ones_order_and_others_are_l
     copies: list[Attempt] = []
     for _ in range(AHEAD):
         copies += ask(course, Listed(batches(FINE[1:]), FIRST + 1))[1]
-    assert copies[0].measurements == landscape(a)
+    assert copies[0].measurements == landscape(a).measurements
 
 
 def test_a_warm_start_learns_what_the_earlier_study_measured_and_is_one_course(
@@ -274,3 +276,66 @@ def test_a_warm_start_learns_what_the_earlier_study_measured_and_is_one_course(
     ][-20:]
     _, again = sweep(warm, place / "again", known=told)
     assert trial_table(again) == table
+
+
+# -- noisy backends -----------------------------------------------------------------------------
+
+
+def native(**changes: object) -> Study:
+    return study(30, **{"backend": "native", "batch_size": 4, **changes})
+
+
+def run_through(
+    value: Study, asked: Sequence[Configuration], stored: Sequence[Attempt] = ()
+) -> list[Attempt]:
+    """All that is run, in order; each takes 2 s."""
+    course, proposer = Course(value, SCENARIOS, stored), Listed(asked, len(first_trials(value)))
+    ran: list[Attempt] = []
+    while not course.ended:
+        if course.may_ask():
+            tasks, copies = course.next_batch(proposer)
+            for copy in copies:
+                course.settle(copy)
+            for task in tasks:
+                made = Attempt(task.trial, task.number, (), None, "here", 0.0, 2.0)
+                ran.append(made)
+                for twin in course.settle(made):
+                    course.settle(twin)
+        else:
+            assert course.complete() is not None
+    return ran
+
+
+A, B = batches([1000, 1001])
+
+
+def test_what_is_asked_for_again_is_measured_again_where_there_is_noise() -> None:
+    asked = (A, B, A, A)
+    ours = [a.trial for a in run_through(native(), asked) if a.trial.configuration in (A, B)]
+    assert [(t.configuration, t.origin) for t in ours] == [
+        (A, SAMPLER),
+        (B, SAMPLER),
+        (A, REPEAT),
+        (A, REPEAT),
+    ]
+    exact = run_through(study(40, batch_size=4), asked)
+    assert [a.trial.configuration for a in exact if a.trial.configuration in (A, B)] == [A, B]
+
+
+def test_repeats_are_repeats_when_a_study_is_taken_up_again_too() -> None:
+    asked = (A, B, A, B, B)
+    whole = run_through(native(), asked)
+    for kept in range(len(whole)):
+        again = run_through(native(), asked, whole[:kept])
+        assert [a.trial for a in again] == [a.trial for a in whole[kept:]]
+
+
+def test_native_time_ends_a_study_at_the_same_trial_whether_it_is_interrupted_or_not() -> None:
+    asked = batches(range(1000, 1040))
+    limited = native(budget={"trials": 40, "native_time_s": 20})
+    whole = run_through(limited, asked)
+    assert len(whole) == (3 + AHEAD - 1) * 4  # used up with the third batch, when the next one was under way
+    for kept in (1, 6, 8, 13):
+        assert run_through(limited, asked, whole[:kept]) == whole[kept:]
+    larger = native(budget={"trials": 40, "native_time_s": 30})
+    assert len(run_through(larger, asked, whole)) == 4

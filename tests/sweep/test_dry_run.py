@@ -6,6 +6,7 @@ from sweep.dry_run import estimate
 from sweep.scenarios import scenarios
 from sweep.study import Study
 from sweep.study_file import parse
+from tests.sweep.fake_native import HOST
 
 
 def study(**changes: object) -> Study:
@@ -21,8 +22,9 @@ def study(**changes: object) -> Study:
 
 def lines(value: Study, workers: int | None = 4, trial_s: float = 0.5) -> dict[str, str]:
     ticks = iter([0.0, trial_s])
-    said = estimate(value, scenarios(value), workers, clock=lambda: next(ticks))
-    return dict(line.split(": ", 1) for line in said)
+    host = HOST if value.backend == "native" else None
+    said = estimate(value, scenarios(value, host), workers, clock=lambda: next(ticks))
+    return dict((*line.split(": ", 1), "")[:2] for line in said)
 
 
 def test_size_and_time_are_said() -> None:
@@ -43,3 +45,16 @@ def test_a_grid_ends_with_its_space() -> None:
 def test_an_earlier_end_by_the_clock_is_said(wall_time_s: int, sooner: bool) -> None:
     said = lines(study(budget={"trials": 1000, "wall_time_s": wall_time_s}))
     assert ("the budget's wall time ends it earlier" in said) == sooner
+
+
+def test_native_trials_take_the_workloads_own_time_and_nothing_is_measured_to_know_it() -> None:
+    value = study(
+        backend="native",
+        native={"min_blocks": 2, "max_blocks": 4},
+        budget={"trials": 100, "native_time_s": "10 min"},
+        workloads=[{"name": "burst-silence", "window": [0, 1]}],
+    )
+    said = lines(value, trial_s=float("nan"))
+    assert said["one native trial"].startswith("8.80 s to 17.6 s (2 to 4 undisturbed blocks of 4 passes")
+    assert said["run time"] == "at least 880 s for 100 trials"
+    assert "native time ends it after 600 s" in said

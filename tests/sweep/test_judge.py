@@ -2,18 +2,33 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep import pareto
+from sweep import noise, pareto
 from sweep.constraint import Constraint
-from sweep.judge import REFERENCE, Judge, Point, Standing, judge, regret
+from sweep.judge import Judge, MixtureError, judge, regret
 from sweep.report import tables
+from sweep.standing import REFERENCE, Point, Standing
 from sweep.study import Combine
-from sweep.trial import Attempt, Cause, Configuration, Failure, Level, Measurement, Summary, Trial
+from sweep.trial import (
+    REPEAT,
+    Attempt,
+    Cause,
+    Configuration,
+    Evidence,
+    Failure,
+    Interval,
+    Level,
+    Measurement,
+    Spent,
+    Summary,
+    Trial,
+)
 
 OBJECTIVES = ("exit_latency_ns.p99", "retained_bytes.mean")
 COMBINE: tuple[Combine, ...] = ("mean", "worst", "regret")
@@ -266,3 +281,106 @@ def test_what_is_compared_is_found_by_its_origin() -> None:
     assert [p.trial.number for p in now.compared] == [0, 1]
     assert [p.trial.number for p in now.by_origin("preset:")] == [1]
     assert math.isclose(now.hypervolume, (2 - 0.25) ** 2)
+
+
+# -- noise --------------------------------------------------------------------------------------
+
+
+def noisy(
+    number: int,
+    *ratios: tuple[float, float],
+    spread: float = 0.05,
+    machine: str = "m",
+    of: int | None = None,
+) -> Attempt:
+    """ratios: (latency, retained) to the baseline per scenario, as measured beside it; the values say something
+    else, because the machine was slower when they were measured. of: the trial that is measured again."""
+    made = attempt(number if of is None else of, *((1e3 * a, 1e3 * b) for a, b in ratios))
+    evidence = tuple(
+        (
+            f"s{place}",
+            Evidence(
+                "native",
+                machine,
+                4,
+                0,
+                (),
+                tuple((name, noise.around(r, spread)) for name, r in zip(OBJECTIVES, each, strict=True)),
+            ),
+        )
+        for place, each in enumerate(ratios)
+    )
+    trial = replace(made.trial, number=number, origin=made.trial.origin if of is None else REPEAT)
+    return replace(made, trial=trial, evidence=evidence, elapsed_s=2.0)
+
+
+ONE = (1.0, 1.0)
+
+
+@pytest.mark.parametrize("combine", COMBINE)
+def test_a_paired_ratio_is_the_ratio(combine: Combine) -> None:
+    of = [noisy(0, ONE, ONE), noisy(1, (0.5, 2.0), (0.7, 1.0))]
+    now = standing(of, combine)
+    assert now.points[1].scenario_ratios == ((0.5, 2.0), (0.7, 1.0))
+    assert now.points[0].scenario_ratios == (ONE, ONE)
+    assert (now.level, now.machine) == ("native", "m")
+    assert now.spent == Spent(4.0, 16)
+    known = now.certainty[1]
+    for value, interval in zip(now.points[1].values, known.values, strict=True):
+        assert interval.low <= value <= interval.high
+    if combine != "regret":
+        assert now.certainty[0].values == (Interval(1, 1, 1),) * 2
+
+
+def test_values_stand_in_where_no_ratio_was_measured() -> None:
+    plain = noisy(1, (0.5, 2.0))
+    evidence = replace(plain.evidence[0][1], ratios=(), values=((OBJECTIVES[0], Interval(30, 20, 60)),))
+    now = standing([noisy(0, (0.02, 0.02)), replace(plain, evidence=(("s0", evidence),))])
+    assert now.points[1].intervals[0][0] == Interval(1.5, 1.0, 3.0)  # of a baseline of 20
+    assert now.points[1].scenario_ratios[0] == (1.5, 100.0)
+
+
+def test_of_points_that_cannot_be_told_apart_each_may_be_on_the_front() -> None:
+    of = [noisy(0, ONE), noisy(1, (0.5, 0.5)), noisy(2, (0.505, 0.505)), noisy(3, (0.9, 0.9))]
+    now = standing(of)
+    assert [p.trial.number for p in now.front] == [1]
+    assert 0.5 < now.certainty[1].on_front < 1
+    assert 0.3 < now.certainty[2].on_front < now.certainty[1].on_front
+    assert now.certainty[3].on_front < 0.01
+    assert standing(of).certainty == now.certainty
+
+
+def test_a_repeat_is_another_look_at_the_same_point() -> None:
+    of = [noisy(0, ONE), noisy(1, (0.5, 0.5)), noisy(2, (0.6, 0.4)), noisy(3, (0.4, 0.4), of=1)]
+    before, now = standing(of[:3]), standing(of)
+    assert [p.trial.number for p in now.points] == [0, 1, 2]
+    assert (now.measured, now.repeats, now.told) == (3, 1, 4)
+    assert before.points[1].values == (0.5, 0.5)
+    assert now.points[1].values == pytest.approx((math.sqrt(0.2), math.sqrt(0.2)))
+    assert now.certainty[1].runs == 2
+    assert now.points[2] == before.points[2]
+    assert now.points[1].evidence[0][1].blocks == 8
+
+
+@pytest.mark.parametrize("combine", COMBINE)
+def test_a_front_after_repeats_is_that_of_the_points_as_they_are_known_then(combine: Combine) -> None:
+    """A repeat may take a point off the front, and bring back what it dominated."""
+    of = [noisy(0, ONE), noisy(1, (0.1, 0.1)), noisy(2, (0.5, 0.5)), noisy(3, (9.9, 9.9), of=1)]
+    judge = Judge(OBJECTIVES, combine, (), Space())
+    judge.add(of[:3])
+    assert [p.trial.number for p in judge.standing().front] == [1]
+    changed = judge.add(of[3:])
+    now = judge.standing()
+    assert {p.trial.number for p in changed} >= {1}
+    assert [p.trial.number for p in now.front] == [2]
+    assert now == standing(of, combine)
+    expected = pareto.hypervolume([p.values for p in now.front], (REFERENCE[combine],) * 2)
+    assert now.hypervolume == expected
+
+
+@pytest.mark.parametrize(
+    "other", [noisy(1, (0.5, 0.5), machine="other"), attempt(1, (10, 10))], ids=["machine", "level"]
+)
+def test_measurements_of_unlike_machines_are_never_judged_together(other: Attempt) -> None:
+    with pytest.raises(MixtureError, match="never compared"):
+        standing([noisy(0, ONE), other])

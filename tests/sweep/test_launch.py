@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import policies
-from sweep.backends.evaluator import EvaluationError
+from sweep.backends.evaluator import Evaluation, EvaluationError
 from sweep.execute.in_process import InProcessExecutor
 from sweep.judge import judge
 from sweep.launch import SweepError
@@ -113,9 +113,7 @@ def test_equal_configurations_are_measured_once(tmp_path: Path) -> None:
     """The grid asks for every configuration once; the defaults among them come first all the same."""
     counted: list[Configuration] = []
 
-    def evaluate(
-        configuration: Configuration, have: Mapping[str, Measurement]
-    ) -> tuple[tuple[str, Measurement], ...]:
+    def evaluate(configuration: Configuration, have: Mapping[str, Measurement]) -> Evaluation:
         counted.append(configuration)
         return landscape(configuration, have)
 
@@ -358,9 +356,7 @@ def test_a_store_of_another_course_is_refused_and_left_as_it_is(tmp_path: Path) 
 
 
 def test_without_a_baseline_there_is_no_sweep(tmp_path: Path) -> None:
-    def evaluate(
-        configuration: Configuration, have: Mapping[str, Measurement]
-    ) -> tuple[tuple[str, Measurement], ...]:
+    def evaluate(configuration: Configuration, have: Mapping[str, Measurement]) -> Evaluation:
         raise EvaluationError("the clock ran out")
 
     with pytest.raises(SweepError, match="baseline could not be measured: the clock ran out"):

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from sweep.judge import Standing, judge
+from sweep.judge import judge
 from sweep.progress import LINE_EVERY_S, Progress
 from sweep.report import tables
+from sweep.standing import Standing
 from tests.sweep.test_judge import OBJECTIVES, Space, attempt
 
 NOW: Standing = judge(

@@ -4,10 +4,13 @@ import pytest
 import yaml
 
 import policies
+from sweep.backends.native.settings import NativeSettings
+from sweep.course import first_trials
+from sweep.ladder import simulated
 from sweep.propose import Range
 from sweep.study import Study
-from sweep.study_file import StudyError, parse, read
-from sweep.trial import Configuration
+from sweep.study_file import StudyError, dump, parse, read
+from sweep.trial import Configuration, Spent
 
 GOOD: dict[str, object] = {
     "name": "small",
@@ -33,6 +36,42 @@ def study(**changes: object) -> Study:
         ({"workloads": [{"name": "make-j2", "window": [0, 0]}]}, "window: starts at 0 s, 0 s long: expected"),
         ({"workloads": [{"name": "make-j2", "window": ["1 MiB", 1]}]}, "unknown unit 'MiB'"),
         ({"workloads": [{"name": "make-j2", "window": [1]}]}, "window"),
+        ({"native": {}}, "native: only with backend: native"),
+        ({"backend": "native", "native": {"allocater": "slab"}}, "no key 'allocater'; did you mean 'allocator'"),
+        ({"backend": "native", "native": {"rcu": "kernel"}}, "native.rcu: input should be 'kernel_like' or 'liburcu'"),
+        ({"backend": "native", "native": {"timeout_s": "1 MiB"}}, "native.timeout_s: '1 MiB' has the unknown unit"),
+        ({"backend": "native", "native": {"cpus": [1, 1]}}, "native.cpus: 1: expected numbers of CPUs, each once"),
+        ({"backend": "native", "native": {"min_blocks": 9, "max_blocks": 8}}, "min_blocks 9 is above max_blocks 8"),
+        ({"backend": "native", "native": {"allocator": "glibc"}}, "no type-stable memory, which policy typesafe"),
+        (
+            {
+                "backend": "native",
+                "native": {"allocator": "glibc"},
+                "policies": ["per_object"],
+                "constraints": ["pinned_slab_bytes.peak <= 1 MiB"],
+            },
+            "pinned_slab_bytes.peak has no meaning with glibc",
+        ),
+        ({"budget": {"trials": 9, "native_time_s": 9}}, "native_time_s and native_blocks are for backend: native"),
+        ({"ladder": ["native"]}, "ladder: expected [simulator, native], not ['native']"),
+        ({"ladder": ["simulator", "native"]}, "budget: a ladder needs native_time_s or native_blocks"),
+        ({"promotion": {}}, "promotion: only with ladder"),
+        (
+            {
+                "ladder": ["simulator", "native"],
+                "budget": {"trials": 9, "native_blocks": 9},
+                "backend": "simulator",
+            },
+            "a ladder ends on the machine",
+        ),
+        (
+            {"ladder": ["simulator", "native"], "budget": {"trials": 9, "native_blocks": 9}, "combine": "regret"},
+            "a ladder needs mean or worst",
+        ),
+        (
+            {"ladder": ["simulator", "native"], "budget": {"trials": 9, "native_blocks": 9}, "name": "x" * 60},
+            "of a ladder at most 54 characters",
+        ),
         ({"machines": ["vm-2cpus"]}, "there is no machine 'vm-2cpus'; did you mean 'vm-2cpu'"),
         ({"machines": []}, "machines: list should have at least 1 item"),
         ({"machines": "vm-2cpu"}, 'machines: input should be a list (it is "vm-2cpu")'),
@@ -147,3 +186,40 @@ def test_a_resolved_study_reads_back_as_itself(changes: dict[str, object]) -> No
     again = read(yaml.safe_dump(first.resolved()), "again")
     assert again.resolved() == first.resolved()
     assert again.space() == first.space()
+
+
+# -- levels -------------------------------------------------------------------------------------
+
+
+def test_how_native_trials_are_measured_is_the_backends_own_default() -> None:
+    made = study(backend="native")
+    assert NativeSettings(**made.how_native().model_dump()) == NativeSettings()
+
+
+def test_units_are_read_in_native_sections() -> None:
+    budget = {"trials": 10, "native_time_s": "5 min"}
+    made = study(backend="native", native={"timeout_s": "2 min"}, budget=budget)
+    assert made.how_native().timeout_s == 120
+    assert made.budget.share(Spent(150.0, 1000)) == 0.5
+    both = study(backend="native", budget=budget | {"native_blocks": 500})
+    assert both.budget.share(Spent(150.0, 1000)) == 2.0
+    assert study().budget.share(Spent(150.0, 1000)) == 0.0
+
+
+def test_a_ladder_is_measured_natively_in_small_batches_and_simulated_in_large_ones() -> None:
+    made = study(ladder=["simulator", "native"], budget={"trials": 40, "native_blocks": 9}, repeats=2)
+    assert (made.backend, made.batch_size, made.nr_trials) == ("native", 4, None)
+    below = simulated(made)
+    assert (below.backend, below.batch_size, below.nr_trials) == ("simulator", 16, 40)
+    assert below.name == "small.simulator"
+    assert (below.space(), below.objectives, below.repeats) == (made.space(), made.objectives, 2)
+    assert read(dump(below), "again") == below
+    assert read(dump(made), "again") == made
+
+
+def test_what_needs_type_stable_memory_is_not_compared_with_where_there_is_none() -> None:
+    policies_ = ["per_object", "fixed_batch"]
+    on_slab = study(backend="native", policies=policies_)
+    elsewhere = study(backend="native", policies=policies_, native={"allocator": "jemalloc"})
+    presets = {configuration.policy for _, configuration in first_trials(on_slab)}
+    assert presets - {configuration.policy for _, configuration in first_trials(elsewhere)} == {"typesafe"}

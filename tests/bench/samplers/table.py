@@ -11,12 +11,13 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from sweep.backends.evaluator import EvaluationError, SimulatorEvaluator
+from sweep.backends.evaluator import Evaluation, EvaluationError, SimulatorEvaluator
 from sweep.course import Course
-from sweep.judge import REFERENCE, Judge
+from sweep.judge import Judge
 from sweep.pareto import hypervolume
 from sweep.propose import Observation, make
 from sweep.scenarios import scenarios
+from sweep.standing import REFERENCE
 from sweep.study import Study
 from sweep.trial import Attempt, Cause, Configuration, Failure, Measurement, Trial
 
@@ -95,7 +96,7 @@ def _measure(
     return rows
 
 
-_evaluator: Callable[[Configuration], Measured]
+_evaluator: Callable[[Configuration], Evaluation]
 
 
 def _start(study: str) -> None:
@@ -106,6 +107,6 @@ def _start(study: str) -> None:
 
 def _evaluate(configuration: Configuration) -> Measured:
     try:
-        return _evaluator(configuration)
+        return _evaluator(configuration).measurements
     except EvaluationError as error:
         return str(error)

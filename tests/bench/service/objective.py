@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sweep.backends.evaluator import Evaluation
 from sweep.study import Study
 from sweep.study_file import parse
 from sweep.trial import Configuration, Level, Measurement, Summary
@@ -39,16 +40,17 @@ class NoOp:
 
     scenarios: tuple[str, ...] = SCENARIOS
 
-    def __call__(
-        self, configuration: Configuration, have: Mapping[str, Measurement]
-    ) -> tuple[tuple[str, Measurement], ...]:
+    def __call__(self, configuration: Configuration, have: Mapping[str, Measurement]) -> Evaluation:
         latency, retained = values(configuration)
-        return tuple(
-            (
-                name,
-                Measurement(
-                    exit_latency_ns=Summary(p99=scale * latency), retained_bytes=Level(mean=scale * retained)
-                ),
+        return Evaluation(
+            tuple(
+                (
+                    name,
+                    Measurement(
+                        exit_latency_ns=Summary(p99=scale * latency),
+                        retained_bytes=Level(mean=scale * retained),
+                    ),
+                )
+                for scale, name in enumerate(self.scenarios, 1)
             )
-            for scale, name in enumerate(self.scenarios, 1)
         )

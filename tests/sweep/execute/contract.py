@@ -9,7 +9,7 @@ import pytest
 from sweep.execute import Executor
 from sweep.execute.port import MAX_ATTEMPTS, Task
 from sweep.trial import Attempt, Cause, Configuration, Trial
-from tests.sweep.execute.evaluates import Trade
+from tests.sweep.execute.evaluates import Trade, evidence
 
 LONG_S = 60.0
 """Long enough for anything here on a busy machine."""
@@ -54,7 +54,7 @@ class ExecutorContract:
             assert attempt.worker
             assert attempt.started_s > 0
             assert attempt.elapsed_s >= 0
-            assert attempt.measurements == evaluate(attempt.trial.configuration)
+            assert attempt.measurements == evaluate(attempt.trial.configuration).measurements
 
     def test_nothing_to_do_is_done_at_once(self, executor: Executor) -> None:
         assert executor.collect() == []
@@ -91,10 +91,20 @@ class ExecutorContract:
         self, executor: Executor, evaluate: Trade
     ) -> None:
         (task,) = tasks("well")
-        have = evaluate(task.trial.configuration)[1:]
+        have = evaluate(task.trial.configuration).measurements[1:]
         (attempt,) = run(executor, [Task(task.trial, have=have)])
-        assert attempt.measurements == evaluate(task.trial.configuration)
+        assert attempt.measurements == evaluate(task.trial.configuration).measurements
         assert evaluate.measured(task.trial.configuration)[1] == "small"
+
+    def test_evidence_comes_with_what_rests_on_it(self, executor: Executor, evaluate: Trade) -> None:
+        """Of what is measured now, and of what was measured before; in the order of the measurements."""
+        whole, half = tasks("noisy", "noisy")
+        found = evaluate(half.trial.configuration)
+        have = found.measurements[1:], (("large", evidence(77)),)
+        attempts = settled(run(executor, [whole, Task(half.trial, 0, *have)]))
+        assert attempts[0].evidence == (("small", evidence(1)), ("large", evidence(1)))
+        assert attempts[1].evidence == (("small", evidence(2)), ("large", evidence(77)))
+        assert attempts[1].spent.blocks == 79
 
     def test_a_configurations_own_failure_is_final_and_has_its_words(
         self, executor: Executor, evaluate: Trade
@@ -109,7 +119,12 @@ class ExecutorContract:
         assert evaluate.calls(asked[1].trial.configuration) == 1
 
     @pytest.mark.parametrize(
-        ("behave", "cause"), [("eats", Cause.OUT_OF_MEMORY), ("defect", Cause.ENVIRONMENT)]
+        ("behave", "cause"),
+        [
+            ("eats", Cause.OUT_OF_MEMORY),
+            ("defect", Cause.ENVIRONMENT),
+            ("no library", Cause.ENVIRONMENT),
+        ],
     )
     def test_a_machines_failure_is_tried_again_and_never_settles(
         self, executor: Executor, behave: str, cause: Cause

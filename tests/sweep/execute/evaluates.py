@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from sweep.backends.evaluator import EvaluationError
-from sweep.trial import Configuration, Level, Measurement, Summary
+from sweep.backends.evaluator import Evaluation, EvaluationError
+from sweep.trial import Cause, Configuration, Evidence, Interval, Level, Measurement, Summary
 
 SCENARIOS = {"small": 1, "large": 50}
 DEVOURED_BYTES = 6 << 30
@@ -26,7 +26,7 @@ class Trade:
 
     def __call__(
         self, configuration: Configuration, have: Mapping[str, Measurement] = MappingProxyType({})
-    ) -> tuple[tuple[str, Measurement], ...]:
+    ) -> Evaluation:
         values = configuration.mapping()
         size = int(values.get("size", 1))
         behave = str(values.get("behave", "well"))
@@ -37,6 +37,8 @@ class Trade:
         first = len(list(calls.iterdir())) == 1
         if behave == "fails":
             raise EvaluationError("more steps than the bound")
+        if behave == "no library":
+            raise EvaluationError("libfast.so is not installed", Cause.ENVIRONMENT)
         if behave == "dies" or (behave == "dies_once" and first):
             os.kill(os.getpid(), 9)
         if behave == "eats":
@@ -52,9 +54,12 @@ class Trade:
             os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep({"slow": 1.0, "short": 0.01}.get(behave, 0.0))
         call.rename(call.with_suffix(".ended"))
-        return tuple(
-            (name, have[name] if name in have else measured(size, factor, int(behave == "violates")))
-            for name, factor in SCENARIOS.items()
+        return Evaluation(
+            tuple(
+                (name, have[name] if name in have else measured(size, factor, int(behave == "violates")))
+                for name, factor in SCENARIOS.items()
+            ),
+            tuple((name, evidence(size)) for name in SCENARIOS if behave == "noisy" and name not in have),
         )
 
     def _left(self, configuration: Configuration) -> list[Path]:
@@ -79,4 +84,10 @@ def measured(size: int, factor: int, violations: int = 0) -> Measurement:
         exit_latency_ns=Summary(p99=factor * (100 + 1e5 / size)),
         retained_bytes=Level(mean=factor * 192.0 * size),
         violations=violations,
+    )
+
+
+def evidence(size: int) -> Evidence:
+    return Evidence(
+        "native", "m", size, 0, (), (("retained_bytes.mean", Interval(size, size - 1, size + 1)),)
     )

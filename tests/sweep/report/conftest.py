@@ -11,9 +11,10 @@ import pytest
 
 import policies
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
-from sweep.judge import Judge, Standing, judge
+from sweep.judge import Judge, judge
 from sweep.report import Evidence
 from sweep.scenarios import scenarios
+from sweep.standing import Standing
 from sweep.study import Study
 from sweep.study_file import parse
 from sweep.trial import Attempt, Configuration, Trial
@@ -87,8 +88,9 @@ def attempts(asked: Study, made: Sequence[Scenario], trials: int) -> tuple[Attem
         distinct.setdefault(space.nth(name, dice.randrange(space.count(name))), "sampler")
     evaluate = SimulatorEvaluator(tuple(made))
     return tuple(
-        Attempt(Trial(number, configuration, origin), 0, evaluate(configuration, {}), None, "here", 0.0, 0.0)
+        Attempt(Trial(number, configuration, origin), 0, measured, None, "here", 0.0, 0.0)
         for number, (configuration, origin) in enumerate(distinct.items())
+        for measured in [evaluate(configuration, {}).measurements]
     )
 
 

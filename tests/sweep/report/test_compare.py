@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from sweep import pareto
-from sweep.judge import Standing, judge
+from sweep.judge import judge
 from sweep.report import words
 from sweep.report.compare import Comparison, Side, compare
+from sweep.standing import Standing
 from sweep.study import Study
 from sweep.trial import Attempt
 

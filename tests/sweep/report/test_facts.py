@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep import pareto
-from sweep.judge import Standing
 from sweep.report.bench import Bench
 from sweep.report.facts import Facts, gather, moments
+from sweep.standing import Standing
 from sweep.study import Study
 
 from .conftest import EVIDENCE, OBJECTIVES, Measured

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.judge import Point, judge
+from sweep.judge import judge
 from sweep.report.importance import MIN_POINTS, importance
+from sweep.standing import Point
 from sweep.trial import Attempt, Configuration, Measurement, Summary, Trial
 
 from .conftest import Measured

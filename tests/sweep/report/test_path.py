@@ -8,9 +8,9 @@ import pytest
 
 import policies
 from sweep.backends.evaluator import SimulatorEvaluator
-from sweep.judge import Point, Standing
 from sweep.report.bench import Bench
 from sweep.report.path import Step, path
+from sweep.standing import Point, Standing
 from sweep.trial import Configuration
 
 from .conftest import OBJECTIVES, Measured
@@ -36,7 +36,7 @@ def test_every_trial_is_reached_by_single_changes_that_add_up(measured: Measured
         here = baseline.trial.configuration
         for step in steps:
             assert isinstance(step.point, Point)
-            assert dict(step.point.measurements) == dict(evaluate(step.configuration, {}))
+            assert dict(step.point.measurements) == dict(evaluate(step.configuration, {}).measurements)
             if step.configuration.policy != here.policy:
                 defaults = policies.policy(step.configuration.policy).defaults()
                 assert step.configuration == Configuration.of(goal.trial.configuration.policy, defaults)

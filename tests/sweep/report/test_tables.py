@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
-from sweep.judge import Standing
 from sweep.report import tables, words
+from sweep.standing import Standing
 from sweep.trial import METRICS
+from tests.sweep.test_judge import noisy
+from tests.sweep.test_judge import standing as noisy_standing
 
 from .conftest import OBJECTIVES, Measured
 
@@ -70,7 +73,7 @@ def test_labels(measured: Measured) -> None:
 
 
 def test_points_as_arrow_have_a_row_per_scenario(standing: Standing) -> None:
-    table = tables.points_table(standing.points, standing.objectives)
+    table = tables.points_table(standing.points, standing)
     assert table.num_rows == 2 * len(standing.points)
     first = standing.objectives[0]
     ratios = [row[0] for p in standing.points for row in p.scenario_ratios]
@@ -112,3 +115,33 @@ def test_every_metric_has_a_name_and_a_unit() -> None:
 )
 def test_ratios_as_people_read_them(number: float, text: str) -> None:
     assert words.ratio(number) == text
+
+
+def test_noisy_figures_are_shown_with_their_intervals_and_what_they_are() -> None:
+    now = noisy_standing([noisy(0, (1.0, 1.0)), noisy(1, (0.5, 2.0)), noisy(2, (0.7, 0.7), spread=0.2)])
+    text = shown(tables.front_table(now))
+    assert "measured in user space on machine m" in text
+    assert "simulated" not in text + tables.advice(now)
+    assert "0.500x [0.45" in text
+    table = tables.points_table(now.front, now)
+    assert table["on_front"].to_pylist() == [now.certainty[p.trial.number].on_front for p in now.front]
+    lows, highs = (table[f"value.exit_latency_ns.p99.{end}"].to_pylist() for end in ("low", "high"))
+    assert all(
+        low < p.values[0] < high
+        for low, high, p in zip(lows, highs, now.front, strict=True)
+        if p.trial.number
+    )
+
+
+def test_what_was_not_measured_is_not_0() -> None:
+    name = OBJECTIVES[1]
+    of = [noisy(0, (1.0, 1.0)), noisy(1, (0.5, 2.0))]
+    without = [
+        dataclasses.replace(
+            a, evidence=tuple((s, dataclasses.replace(e, unmeasured=(name,))) for s, e in a.evidence)
+        )
+        for a in of
+    ]
+    now = noisy_standing(without)
+    assert words.amount(name, now.points[1].measurements[0][1], now) == "not measured"
+    assert tables.points_table(now.points, now)[name].to_pylist() == [None, None]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.judge import Standing
 from sweep.report import words
 from sweep.report.files import write
 from sweep.report.tables import rows
 from sweep.scenarios import scenarios
+from sweep.standing import Standing
 from sweep.study import Study
 from sweep.trial import Attempt, Cause, Failure, Measurement, Trial
 

@@ -7,8 +7,8 @@ from sweep.trial import Attempt, Cause, Failure
 from tests.sweep.conftest import attempt
 
 
-def version_1() -> list[Attempt]:
-    """What stands in the directory version-1, which the first version of the store wrote."""
+def old() -> list[Attempt]:
+    """What stands in the directories version-1 and version-2, which those versions of the store wrote."""
     lost = dataclasses.replace(attempt(2), failure=Failure(Cause.NODE_LOST, "node ä lost"), measurements=())
     bound = attempt(3)
     bound = dataclasses.replace(

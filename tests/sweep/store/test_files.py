@@ -1,6 +1,8 @@
 """The directory as a whole: sealing, merging, readers, other versions, places that do not allow it."""
 
+import dataclasses
 import gc
+import hashlib
 import os
 import shutil
 import tempfile
@@ -13,12 +15,17 @@ import pytest
 
 from sweep.store import Store, StoreError, log, read, record, segments
 from sweep.store.files import FileStore
-from sweep.trial import Attempt
+from sweep.trial import Attempt, Evidence, Interval
 from tests.sweep.conftest import attempt
 from tests.sweep.store.contract import StoreContract
-from tests.sweep.store.history import history, version_1
+from tests.sweep.store.history import history, old
 
-VERSION_1 = Path(__file__).with_name("version-1")
+OLD = {version: Path(__file__).with_name(f"version-{version}") for version in (1, 2)}
+
+
+NOISE = (("exit_latency_ns.p99", Interval(2.0, 1.0, 3.0)), ("retained_bytes.mean", Interval(1.0, 0.5, 1.5)))
+NATIVE = Evidence("native", "0123456789abcdef", 4, 1, NOISE, NOISE[:1], ("pinned_slab_bytes.mean",))
+EVIDENCE = (("b @ m", NATIVE),)
 
 
 class TestFileStore(StoreContract):
@@ -111,46 +118,57 @@ def test_an_attempt_that_was_cut_short_is_not_there_for_readers_and_said(
 # -- versions -----------------------------------------------------------------------------------
 
 
-def test_version_1_is_read_and_becomes_this_version(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", OLD)
+def test_an_old_version_is_read_and_becomes_this_version(tmp_path: Path, version: int) -> None:
     place = tmp_path / "store"
-    shutil.copytree(VERSION_1, place)
-    assert read.attempts(place) == (version_1(), [])
+    shutil.copytree(OLD[version], place)
+    assert read.attempts(place) == (old(), [])
     assert read.query(place, "select count(*) n from trials")["n"].to_pylist() == [11]
     store = FileStore(place)
-    assert store.attempts() == version_1()
+    assert store.attempts() == old()
     assert store.notes() == []
-    store.append([attempt(6)])
+    added = dataclasses.replace(attempt(6), evidence=EVIDENCE)
+    store.append([added])
+    assert store.attempts() == [*old(), added]
     store.seal()
+    assert read.query(place, "select level from trials where trial = 6")["level"].to_pylist() == [
+        None,
+        "native",
+    ]
+    store.compact()
     store.close()
-    assert read.attempts(place) == ([*version_1(), attempt(6)], [])
-    assert (place / "manifest.json").read_text().startswith('{\n "schema_version": 2')
+    assert read.attempts(place) == ([*old(), added], [])
+    assert (place / "manifest.json").read_text().startswith('{\n "schema_version": 3')
     assert not (place / "segments" / "000000.parquet").exists()
 
 
 def test_the_torn_end_of_a_version_1_log_is_cut_off(tmp_path: Path) -> None:
     place = tmp_path / "store"
-    shutil.copytree(VERSION_1, place)
+    shutil.copytree(OLD[1], place)
     with (place / log.NAME).open("ab") as file:
         file.write(b"\0" * 20)
     store = FileStore(place)
-    assert store.attempts() == version_1()
+    assert store.attempts() == old()
     assert "cut off 20 bytes" in store.notes()[0]
     store.close()
 
 
 def test_columns_do_not_change_without_a_new_version() -> None:
     """What an older program wrote could not be told from what this one writes."""
-    frozen = pq.read_schema(VERSION_1 / "segments" / "000000.parquet")
-    assert (2, frozen.remove_metadata()) == (record.SCHEMA_VERSION, record.SCHEMA)
+    frozen = pq.read_schema(OLD[2] / "segments" / "00000000-00000004.parquet").remove_metadata()
+    columns = list(record.SCHEMA)[: len(frozen)]
+    assert (3, list(frozen)) == (record.SCHEMA_VERSION, columns)
+    digest = hashlib.sha256(str(record.SCHEMA).encode()).hexdigest()[:16]
+    assert digest == "339c2126a225508f"
 
 
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        (log.NAME, log.Log, "schema version 3, newer than this program's 2"),
+        (log.NAME, log.Log, "schema version 4, newer than this program's 3"),
         (log.NAME, b"rcu-sweep attempts 99\n", "or of another version"),
         (log.NAME, b"something else entirely", "not a log of this program"),
-        ("manifest.json", b'{"schema_version": 3, "segments": []}', "schema version 3, newer"),
+        ("manifest.json", b'{"schema_version": 4, "segments": []}', "schema version 4, newer"),
     ],
 )
 def test_what_is_not_ours_is_refused_and_left_alone(
@@ -158,7 +176,7 @@ def test_what_is_not_ours_is_refused_and_left_alone(
 ) -> None:
     FileStore(tmp_path).close()
     if not isinstance(content, bytes):  # as the next version writes it
-        monkeypatch.setattr(log.record, "SCHEMA_VERSION", 3)
+        monkeypatch.setattr(log.record, "SCHEMA_VERSION", 4)
         log.Log.begin(tmp_path / file, log.Disk(), 0).close()
         content = (tmp_path / file).read_bytes()
         monkeypatch.undo()

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.store import StoreError, read
+from sweep.store import StoreError, read, record
 from sweep.store.files import FileStore
-from sweep.trial import METRICS, Attempt, Cause, Failure
+from sweep.trial import METRICS, Attempt, Cause, Evidence, Failure, Interval
 from tests.sweep.conftest import attempt
 from tests.sweep.store.history import history
 
 WHOLE = list(history(40))
+NATIVE = Evidence("native", "m1", 4, 0, (), (("exit_latency_ns.p99", Interval(0.5, 0.25, 1.0)),))
 
 
 def written(place: Path, attempts: list[Attempt], dice: random.Random) -> Path:
@@ -65,6 +66,18 @@ def test_trials_are_the_same_bytes_whatever_the_course_was(
     assert (place / "trials.parquet").read_bytes() == undisturbed
 
 
+def test_what_was_only_simulated_has_no_columns_for_noise(tmp_path: Path, place: Path) -> None:
+    """So a simulated study gives the bytes that it gave before there were noisy backends."""
+    assert read.trials_table(place).column_names == list(read.TRIAL_COLUMNS)
+    noisy = dataclasses.replace(attempt(0), evidence=(("b @ m", NATIVE),))
+    table = read.trials_table(written(tmp_path, [noisy, attempt(1)], random.Random(1)))
+    assert table.column_names == [*read.TRIAL_COLUMNS, *record.EVIDENCE]
+    assert table["machine"].to_pylist() == [None, NATIVE.machine, None, None]
+    assert table["ratios"][1].as_py() == [
+        {"metric": "exit_latency_ns.p99", "value": 0.5, "low": 0.25, "high": 1.0}
+    ]
+
+
 def test_the_trial_table_has_one_row_for_each_settled_trial_and_scenario(place: Path) -> None:
     rows = read.trials_table(place).to_pylist()
     expected = [
@@ -101,7 +114,8 @@ def test_an_empty_study_has_empty_tables(tmp_path: Path) -> None:
 
 
 def test_sql_sees_the_same_trials(place: Path) -> None:
-    found = read.query(place, "select * exclude (params) from trials order by trial, scenario").to_pylist()
+    hidden = ", ".join(["params", *record.EVIDENCE])  # nothing here is noisy
+    found = read.query(place, f"select * exclude ({hidden}) from trials order by trial, scenario").to_pylist()
     assert found == read.trials_table(place).drop_columns(["params"]).to_pylist()
 
 

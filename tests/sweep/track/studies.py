@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweep.judge import Judge, Standing
+from sweep.judge import Judge
+from sweep.standing import Standing
 from sweep.study import Combine
 from sweep.track import Tracker
 from sweep.track.course import metrics

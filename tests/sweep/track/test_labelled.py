@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from sweep.track.course import metrics
 from sweep.track.labelled import labelled
+from tests.sweep.test_judge import noisy
+from tests.sweep.test_judge import standing as noisy_standing
 from tests.sweep.track.studies import standing
 
 
@@ -53,3 +55,12 @@ def test_what_a_study_judges_by_stands_beside_the_ratio() -> None:
     assert shown["retained_bytes.mean.regret"] == best.values[1]
     assert shown["retained_bytes.mean.ratio"] == best.ratios[1]
     assert metrics(now)["recommended/retained_bytes.mean.regret"] == best.values[1]
+
+
+def test_a_noisy_point_has_the_ends_of_its_intervals_and_its_probability() -> None:
+    now = noisy_standing([noisy(0, (1.0, 1.0)), noisy(1, (0.5, 2.0))])
+    point = next(each for each in labelled(now) if each.tags["trial"] == "1")
+    low, value, high = (point.metrics[f"exit_latency_ns.p99.ratio{end}"] for end in (".low", "", ".high"))
+    assert low < value == 0.5 < high
+    assert 0 <= point.metrics["on_front"] <= 1
+    assert point.tags["figures"] == "measured in user space on machine m"
