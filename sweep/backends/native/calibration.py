@@ -356,6 +356,10 @@ GIVEN: Final[Mapping[str, tuple[float, str]]] = {
         0,
         "the benchmark's gp_end() changes one word under a lock; readers are waited for beside the CPUs",
     ),
+    "costs.call_cold_after_ns": (
+        60_000,
+        "a CPU thread of the benchmark that waits for less polls, one that waits for longer sleeps (wait_for(), cpu.c)",
+    ),
     "costs.free_hook_ns": (0, "no memory cgroup accounts the objects in user space"),
 }
 """Entries that follow from what the benchmark is."""

@@ -87,11 +87,10 @@ static struct policy_run *setup(const struct input *input, s64 nr_rows)
 	return run;
 }
 
-static void sleep_ns(struct policy_run *run, u64 ns)
+static void sleep_ns(u64 ns)
 {
 	struct waiter nobody = { 0 };
 
-	(void)run;
 	waiter_sleep(&nobody, 0, clock_now() + clock_of_ns((double)ns));
 }
 
@@ -189,7 +188,7 @@ static void drain(struct policy_run *run, struct pass_result *result)
 				(long long)(run->req->max_drain_ns / 1000000));
 		if (run->offloaded && look % FLUSH_EVERY == 0)
 			nocb_flush_all(run);
-		sleep_ns(run, LOOK_NS);
+		sleep_ns(LOOK_NS);
 	}
 	result->callbacks_in_all = SUM_OF(run, callbacks);
 	result->drain_ns = clock_to_ns(clock_now() - start);

@@ -15,31 +15,30 @@ import workloads
 from sweep import calibrate_command, machine
 from sweep.backends import simulator
 from sweep.backends.native import calibration
-from sweep.backends.native.calibration import EXIT, OFFLOADED, Cost
+from sweep.backends.native.calibration import EXIT, LARGE, OFFLOADED, SMALL, Cost
 from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.trial import Interval
 
 PROFILE = machine.load("vm-2cpu")
+COLD = 1000.0
+"""What a call takes beyond its objects."""
+BY_SIZE = {"unlink": 16.0, "link": 19.0, "post": 41.0, "walk_free": 46.0, "callback_free": 51.0}
+"""Series whose objects have this cost each, in exits of any size."""
 TRUTH: dict[tuple[str, int], float] = {
-    ("unlink", 12): 130.0,
-    ("unlink", 40): 50.0,
-    ("unlink", EXIT): 20.0,
+    (name, size): each + COLD / size for name, each in BY_SIZE.items() for size in (12, SMALL, EXIT, LARGE)
+} | {
     ("stamp", EXIT): 21.0,
     ("store", EXIT): 21.0,
-    ("link", EXIT): 23.0,
     ("lock", EXIT): 26.0,
     ("snapshot", EXIT): 22.0,
     ("poll", EXIT): 21.5,
     ("start", EXIT): 30.0,
     ("alloc", 40): 110.0,
     ("release", 40): 90.0,
-    ("post", EXIT): 45.0,
-    ("post_direct", 40): 100.0,
-    ("post_bypass", EXIT): 60.0,
+    ("post_direct", SMALL): 91.0,
+    ("post_bypass", LARGE): 56.5,
     ("free", EXIT): 40.0,
-    ("walk_free", EXIT): 50.0,
-    ("callback_free", EXIT): 55.0,
     ("callback_free", OFFLOADED + EXIT): 60.0,
     ("sort", EXIT): 4.0,
     ("bulk_hot", EXIT): 15.0,
@@ -77,7 +76,8 @@ def costs_of(text: str, rounds: int) -> dict[str, Cost]:
 
 def test_costs_are_the_differences_that_they_say() -> None:
     found = {entry: cost.interval.value for entry, cost in costs_of(answer(3), 3).items()}
-    assert found["costs.unlink_ns"] == pytest.approx(19)  # without the probe's own store
+    assert found["costs.unlink_ns"] == pytest.approx(15)  # without the probe's own store
+    assert found["costs.call_cold_ns"] == pytest.approx(COLD)
     assert found["costs.store_ns"] == pytest.approx(1)
     assert found["costs.link_ns"] == pytest.approx(3)
     assert found["costs.call_rcu_ns"] == pytest.approx(25)
@@ -95,9 +95,9 @@ def test_what_costs_are_made_of_adds_up_again() -> None:
     per_flush = (m["cpu_partial_slabs"] + 1) * m["objects_per_slab"]
     moves = found["costs.list_lock_ns"] + m["cpu_partial_slabs"] * found["costs.slab_discard_ns"]
     each = found["costs.unlink_ns"] + found["costs.free_slow_ns"] + moves / per_flush
-    assert each == pytest.approx(TRUTH["free", EXIT])
+    assert each + found["costs.call_cold_ns"] / EXIT == pytest.approx(TRUTH["free", EXIT])
     chain = each - found["costs.unlink_ns"] + found["costs.walk_ns"]
-    assert chain == pytest.approx(TRUTH["walk_free", EXIT])
+    assert chain == pytest.approx(BY_SIZE["walk_free"])
     groups, scans = calibration.gather_counts(m["objects_per_slab"], EXIT)
     bulk = groups * found["costs.free_slow_ns"] + scans * found["costs.free_bulk_object_ns"]
     assert bulk / EXIT + found["costs.store_ns"] == pytest.approx(TRUTH["bulk_hot", EXIT])
@@ -126,13 +126,19 @@ def test_bulk_frees_are_counted_as_the_simulator_charges_them(objects_per_slab: 
 
 
 def test_intervals_hold_the_truth_and_shrink_with_rounds() -> None:
+    truth = costs_of(answer(3), 3)
+
     def width(rounds: int) -> float:
         rng = np.random.default_rng(rounds)
         found = costs_of(answer(rounds, lambda: float(np.exp(0.1 * rng.standard_normal()))), rounds)
         for cost in found.values():
             assert cost.interval.low <= cost.interval.value <= cost.interval.high
+        held = [
+            cost.interval.low <= truth[entry].interval.value <= cost.interval.high
+            for entry, cost in found.items()
+        ]
+        assert np.mean(held) > 0.8  # of intervals of 95 %, on differences of few rounds
         dear = found["costs.call_rcu_ns"].interval
-        assert dear.low < 25 < dear.high
         return dear.high - dear.low
 
     assert width(60) < 0.6 * width(6)
@@ -141,7 +147,9 @@ def test_intervals_hold_the_truth_and_shrink_with_rounds() -> None:
 def test_no_cost_is_below_zero() -> None:
     text = answer(3).replace('"series": "post"', '"series": "post_"') + "\n"
     cheap = "\n".join(
-        json.dumps({"round": k, "series": "post", "objects": EXIT, "ns": [1.0]}) for k in range(3)
+        json.dumps({"round": k, "series": "post", "objects": objects, "ns": [1.0]})
+        for k in range(3)
+        for objects in (SMALL, EXIT, LARGE)
     )
     assert costs_of(cheap + "\n" + text, 3)["costs.call_rcu_ns"].interval == Interval(0, 0, 0)
 
@@ -149,7 +157,7 @@ def test_no_cost_is_below_zero() -> None:
 def test_a_round_without_a_sample_does_not_matter_but_no_sample_at_all_is_said() -> None:
     lines = answer(4).splitlines()
     one_less = [line for line in lines if '"round": 2, "series": "post",' not in line]
-    assert len(one_less) == len(lines) - 1
+    assert len(one_less) < len(lines)
     assert costs_of("\n".join(one_less), 4)["costs.call_rcu_ns"].interval.value == pytest.approx(25)
     none = [line for line in lines if '"series": "post",' not in line]
     with pytest.raises(NativeError, match="no undisturbed sample of 'post'"):

@@ -145,7 +145,8 @@ def test_it_does_what_the_simulator_does(program: Path, machine_name: str) -> No
     for _ in range(5):
         asked = Request.of(replay, machine, "per_object", {"hurry": True})
         (measured,) = ask(program, asked).passes
-        if measured["disturbance"]["late_start_mean_ns"] < MS // 50:
+        disturbance = measured["disturbance"]
+        if disturbance["late_start_mean_ns"] < MS // 50 and disturbance["others_cpu_ns"] < 300 * MS:
             break
     else:
         pytest.skip("this machine is too busy to keep the workload's times")
