@@ -49,6 +49,24 @@ static inline void log_event(struct context *ctx, u64 t, enum account from, enum
 	log->at[log->nr++] = (struct event){ t, (s32)n, what, (u8)from, (u8)to };
 }
 
+/*
+ * Objects begin to wait for a grace period. What dispose() posts comes before the end of the measured span, and only its
+ * sum matters: a call writes down nothing per object that a policy with fewer callbacks would not.
+ */
+static inline void log_posted(struct context *ctx, s64 objects)
+{
+	const u64 now = stamp(ctx);
+
+	if (!objects)
+		return;
+	if (ctx->keeps_stamp) {
+		ctx->posted += objects;
+		ctx->posted_at_sum += (s128)objects * (s64)now;
+	} else {
+		log_event(ctx, now, POSTPONED, WAITING, objects, 0);
+	}
+}
+
 /* The lock waits that count are those of kernel locks and of the policy's. */
 static inline void take_counted(struct lock *lock)
 {

@@ -30,28 +30,6 @@ void metrics_totals(struct policy_run *run, struct pass_result *result)
 	result->fqs_scans = atomic_load(&run->gp.nr_fqs);
 }
 
-/* ---- when each object was freed ---- */
-
-/* 0 where it was not. Each object at most once, and after its unlinking. */
-static u64 *free_times(const struct policy_run *run)
-{
-	u64 *freed_at = zalloc(run->nr_objects * sizeof(*freed_at));
-
-	for (u32 i = 0; i < run->nr_contexts; i++)
-		for (u64 k = 0; k < run->contexts[i].log.nr; k++) {
-			const struct event *e = &run->contexts[i].log.at[k];
-
-			if (e->to != FREED || e->from == OVERHEAD)
-				continue;
-			if (e->what >= run->nr_objects || !run->unlinked_at[e->what] || freed_at[e->what])
-				fail_configuration(
-					"policy '%s' frees an object that is not dead (freed twice?)",
-					run->policy->name);
-			freed_at[e->what] = e->t;
-		}
-	return freed_at;
-}
-
 static u64 nr_unlinked(const struct policy_run *run)
 {
 	u64 nr = 0;
@@ -79,22 +57,41 @@ static void enter(const struct policy_run *run, struct accounts *a, u8 account, 
 	a->integral[account] += (s128)n * (s64)(run->end - t);
 }
 
+/* What a thread posted in dispose(): before the end of the span, which is not before that of the last call. */
+static void enter_posted(const struct policy_run *run, struct accounts *a, u8 account,
+			 const struct context *ctx, s64 sign)
+{
+	a->left[account] += sign * ctx->posted;
+	a->at_end[account] += sign * ctx->posted;
+	a->integral[account] += sign * ((s128)ctx->posted * (s64)run->end - ctx->posted_at_sum);
+}
+
 static struct accounts add_up(const struct policy_run *run)
 {
 	struct accounts a = { 0 };
 
-	for (u32 i = 0; i < run->nr_objects; i++)
+	for (u32 i = 0; i < run->nr_objects; i++) {
+		const u64 freed_at = run->freed_at[i];
+
 		if (run->unlinked_at[i])
 			enter(run, &a, POSTPONED, run->unlinked_at[i], 1);
-	for (u32 i = 0; i < run->nr_contexts; i++)
-		for (u64 k = 0; k < run->contexts[i].log.nr; k++) {
-			const struct event *e = &run->contexts[i].log.at[k];
+		if (freed_at)
+			enter(run, &a, freed_at & FREED_WHEN_READY ? READY : POSTPONED, freed_at, -1);
+	}
+	for (u32 i = 0; i < run->nr_contexts; i++) {
+		const struct context *ctx = &run->contexts[i];
+
+		for (u64 k = 0; k < ctx->log.nr; k++) {
+			const struct event *e = &ctx->log.at[k];
 
 			if (e->to == SLAB_GONE)
 				continue;
 			enter(run, &a, e->from, e->t, -(s64)e->n);
 			enter(run, &a, e->to, e->t, e->n);
 		}
+		enter_posted(run, &a, POSTPONED, ctx, -1);
+		enter_posted(run, &a, WAITING, ctx, 1);
+	}
 	for (int k = 0; k <= OVERHEAD; k++)
 		if (a.at_end[k] < 0 || a.left[k])
 			fail_configuration(
@@ -107,20 +104,20 @@ static struct accounts add_up(const struct policy_run *run)
 
 /* ---- ages ---- */
 
-static void ages(const struct policy_run *run, const u64 *freed_at, struct pass_result *result)
+static void ages(const struct policy_run *run, struct pass_result *result)
 {
 	double *age = zalloc(run->nr_objects * sizeof(*age));
 	s128 sum = 0;
 	u64 nr = 0;
 
 	for (u32 i = 0; i < run->nr_objects; i++) {
-		const u64 from = run->unlinked_at[i], to = freed_at[i];
+		const u64 from = run->unlinked_at[i], to = run->freed_at[i];
 
 		if (!from || from > run->end)
 			continue;
 		if (to && to <= run->end)
-			age[nr++] = clock_to_ns(to - from);
-		sum += (s64)((to && to <= run->end ? to : run->end) - from);
+			age[nr++] = to > from ? clock_to_ns(to - from) : 0; /* to: without its lowest bit */
+		sum += (s64)(to && to <= run->end ? to : run->end) - (s64)from;
 	}
 	result->freed = nr;
 	result->dead_age_sum_ns = (double)sum * clock_scale.ns_per_unit;
@@ -187,7 +184,6 @@ static void cpu_time(const struct policy_run *run, struct pass_result *result)
 void metrics_finish(struct policy_run *run, struct pass_result *result)
 {
 	const double span = (double)(run->end - run->t0), bytes = run->m.object_bytes;
-	u64 *freed_at = free_times(run);
 	struct accounts a = add_up(run);
 
 	result->duration_ns = clock_to_ns(run->end - run->t0);
@@ -197,11 +193,10 @@ void metrics_finish(struct policy_run *run, struct pass_result *result)
 	result->ready = (double)a.integral[READY] / span * bytes;
 	result->overhead = (double)a.integral[OVERHEAD] / span;
 	result->retained.mean = result->postponed + result->waiting + result->ready + result->overhead;
-	result->retained.peak = retained_peak_bytes(run, freed_at);
+	result->retained.peak = retained_peak_bytes(run);
 	if (run->on_slab)
 		result->pinned = pinned_slab_bytes(run);
-	ages(run, freed_at, result);
+	ages(run, result);
 	calls(run, result);
 	cpu_time(run, result);
-	free(freed_at);
 }

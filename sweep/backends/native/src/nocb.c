@@ -214,10 +214,7 @@ void call_rcu_nocb(struct policy_run *run, struct cpu *c, struct plat_rcu_head *
 	bool direct;
 
 	lock_take(&c->irq);
-	if (objects)
-		log_event(here, stamp(here), POSTPONED, WAITING, objects, 0);
-	else
-		stamp(here); /* for the jiffy */
+	log_posted(here, objects);
 	jiffy = jiffy_now(run);
 	count_direct(run, c, jiffy);
 	direct = c->nobypass_count < run->m.nocb_nobypass_lim_per_jiffy && !lazy;

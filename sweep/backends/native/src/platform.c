@@ -144,8 +144,7 @@ u64 plat_gp_snapshot(struct policy_run *run)
 
 u64 plat_gp_start(struct policy_run *run, u32 nr_objects)
 {
-	if (nr_objects)
-		log_event(here, stamp(here), POSTPONED, WAITING, nr_objects, 0);
+	log_posted(here, nr_objects);
 	return gp_request(run, nr_objects);
 }
 
@@ -184,9 +183,9 @@ static u32 let_go(struct policy_run *run, struct dead_object *dead)
 	return atomic_load_explicit(&o->number, memory_order_relaxed);
 }
 
-static enum account leaves(enum dead_state from)
+static void note_freed(struct policy_run *run, u32 number, u64 now, enum dead_state from)
 {
-	return from == DEAD_READY ? READY : POSTPONED;
+	run->freed_at[number] = (now & ~(u64)FREED_WHEN_READY) | (from == DEAD_READY ? FREED_WHEN_READY : 0);
 }
 
 void plat_free_bulk(struct policy_run *run, struct dead_object **objects, u32 nr, enum dead_state from)
@@ -194,19 +193,14 @@ void plat_free_bulk(struct policy_run *run, struct dead_object **objects, u32 nr
 	struct context *ctx = here;
 
 	while (nr) {
+		const u64 now = stamp(ctx); /* once per slab of them */
 		struct detached d;
-		const u64 first = ctx->log.nr;
-		u64 now;
 		u32 left;
 
 		left = object_gather(run, objects, nr, &d);
 		for (u32 i = left; i < nr; i++)
-			log_event(ctx, 0, leaves(from), FREED, 1, let_go(run, objects[i]));
+			note_freed(run, let_go(run, objects[i]), now, from);
 		object_free(run, &d);
-		now = stamp(ctx); /* per slab of them */
-		for (u64 i = first; i < ctx->log.nr; i++)
-			if (!ctx->log.at[i].t)
-				ctx->log.at[i].t = now;
 		count(&ctx->count.freed, d.nr);
 		nr = left;
 		maybe_interrupt(run, now);
@@ -217,12 +211,10 @@ void plat_free(struct policy_run *run, struct dead_object *object, enum dead_sta
 {
 	struct context *ctx = here;
 	struct object *o = (struct object *)object;
-	const u32 number = let_go(run, object);
-	u64 now;
+	const u64 now = stamp_free(ctx);
 
+	note_freed(run, let_go(run, object), now, from);
 	object_free(run, &(struct detached){ o, o, run->on_slab ? slab_number(run, o) : 0, 1 });
-	now = stamp_free(ctx);
-	log_event(ctx, now, leaves(from), FREED, 1, number);
 	count(&ctx->count.freed, 1);
 	maybe_interrupt(run, now);
 }

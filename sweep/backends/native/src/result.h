@@ -48,7 +48,7 @@ struct distribution describe(double *values, u64 nr);
 int by_u64(const void *a, const void *b);
 
 /* timeline.c */
-double retained_peak_bytes(const struct policy_run *run, const u64 *freed_at);
+double retained_peak_bytes(const struct policy_run *run);
 struct level pinned_slab_bytes(const struct policy_run *run);
 
 /* metrics.c */

@@ -41,8 +41,7 @@ void call_rcu_plain(struct policy_run *run, struct cpu *c, struct plat_rcu_head 
 	s64 len;
 
 	lock_take(&c->irq);
-	if (objects)
-		log_event(here, stamp(here), POSTPONED, WAITING, objects, 0);
+	log_posted(here, objects);
 	segment_add(&c->cblist.seg[CB_NEXT], head, objects);
 	len = atomic_load_explicit(&c->len, memory_order_relaxed) + 1;
 	atomic_store_explicit(&c->len, len, memory_order_relaxed);

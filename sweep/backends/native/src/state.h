@@ -42,6 +42,8 @@ struct object {
 	u32 unused;
 };
 
+#define FREED_WHEN_READY 1u
+
 #define CANARY_LIVE 0x11fe0b1ec7511feull
 #define CANARY_FREED 0xdeadf4eed0b1ec7ull
 #define CANARY_GONE 0x90e90e90e90e90eull /* its slab went back to the page allocator */
@@ -55,7 +57,7 @@ enum account { POSTPONED, WAITING, READY, FREED, OVERHEAD, SLAB_GONE };
 struct event {
 	u64 t;	  /* units of clock_now() */
 	s32 n;	  /* objects, or bytes of OVERHEAD */
-	u32 what; /* FREED: which object; SLAB_GONE: which slab; else where from */
+	u32 what; /* SLAB_GONE: which slab */
 	u8 from, to;
 };
 
@@ -109,6 +111,8 @@ struct context {
 	u64 last_stamp;		/* its last reading of the clock */
 	bool keeps_stamp;	/* stamp() gives that one again */
 	u32 frees_to_stamp;	/* so many more frees take that one, too */
+	s64 posted;		/* objects that dispose() posted, and the sum of the times at which */
+	s128 posted_at_sum;
 	s64 jiffy;
 	u64 jiffy_start; /* the one asked for last */
 	struct log log;
@@ -337,6 +341,7 @@ struct policy_run {
 	u32 nr_objects;
 	_Atomic(struct object *) *slots; /* NULL: not born yet, or unlinked */
 	u64 *born_at, *unlinked_at;
+	u64 *freed_at; /* the lowest bit tells from where: FREED_WHEN_READY */
 	u32 *slab_of;
 
 	struct gp gp;

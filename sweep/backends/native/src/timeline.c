@@ -45,8 +45,8 @@ static u64 nr_events(const struct policy_run *run, enum account account)
 	return nr;
 }
 
-/* Dead objects from unlinking to free, and the policy's memory. freed_at: 0 where it was not. */
-double retained_peak_bytes(const struct policy_run *run, const u64 *freed_at)
+/* Dead objects from unlinking to free, and the policy's memory. */
+double retained_peak_bytes(const struct policy_run *run)
 {
 	struct change *changes =
 		zalloc((2 * (size_t)run->nr_objects + nr_events(run, OVERHEAD)) * sizeof(*changes));
@@ -56,8 +56,8 @@ double retained_peak_bytes(const struct policy_run *run, const u64 *freed_at)
 	for (u32 i = 0; i < run->nr_objects; i++) {
 		if (run->unlinked_at[i] && run->unlinked_at[i] <= run->end)
 			changes[nr++] = (struct change){ run->unlinked_at[i], run->m.object_bytes };
-		if (freed_at[i] && freed_at[i] <= run->end)
-			changes[nr++] = (struct change){ freed_at[i], -run->m.object_bytes };
+		if (run->freed_at[i] && run->freed_at[i] <= run->end)
+			changes[nr++] = (struct change){ run->freed_at[i], -run->m.object_bytes };
 	}
 	for (u32 i = 0; i < run->nr_contexts; i++)
 		for (u64 k = 0; k < run->contexts[i].log.nr; k++) {

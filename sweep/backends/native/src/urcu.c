@@ -144,8 +144,7 @@ void call_rcu_urcu(struct policy_run *run, struct plat_rcu_head *head, s64 objec
 	record->worker = cpu_here(run)->urcu_worker;
 	record->objects = objects;
 	atomic_store_explicit(&record->ready, 1, memory_order_release);
-	if (objects)
-		log_event(here, stamp(here), POSTPONED, WAITING, objects, 0);
+	log_posted(here, objects);
 	urcu_memb_call_rcu(&record->head, invoke);
 }
 
