@@ -32,6 +32,7 @@ _PAIRED = 32  # of them, those whose results are compared with each other
 _GOOD = 0.1  # of the trials: those that children are bred from
 _LEAST_GOOD = 4
 _ELSEWHERE = 0.8  # good points that a policy which may have more to give counts for: little was tried of it
+_MOST = 0.5  # of the trials, so spent
 _CHILDREN = 32  # of which one is run
 _WIDTH = 0.2  # of a kernel, as a part of a parameter's scale, where one trial is known
 _PRIOR = 0.5  # trials that a density which is the same everywhere counts for
@@ -78,7 +79,7 @@ class Parzen(Learning):
                 policy for policy in dict.fromkeys(each.policy for each in good) if unseen.left(policy)
             ]
             rooms = [view.room(policy) for policy in parents]
-            explores = random.random() * (_ELSEWHERE + sum(rooms)) < _ELSEWHERE
+            explores = not parents or random.random() < min(_ELSEWHERE / (_ELSEWHERE + sum(rooms)), _MOST)
             policy = (
                 self._race.draw(hopeful, unseen, random) if explores else random.choices(parents, rooms)[0]
             )
