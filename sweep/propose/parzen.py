@@ -31,7 +31,8 @@ _WINDOW = 64  # trials of a policy that are looked at: the last ones
 _PAIRED = 32  # of them, those whose results are compared with each other
 _GOOD = 0.1  # of the trials: those that children are bred from
 _LEAST_GOOD = 4
-_EXPLORE = 0.15  # of the trials: of a policy that may have more to give, wherever little was tried
+_ELSEWHERE = 0.8  # good points that a policy which may have more to give counts for: little was tried of it
+_MOST = 0.5  # of the trials, so spent
 _CHILDREN = 32  # of which one is run
 _WIDTH = 0.2  # of a kernel, as a part of a parameter's scale, where one trial is known
 _PRIOR = 0.5  # trials that a density which is the same everywhere counts for
@@ -77,8 +78,11 @@ class Parzen(Learning):
             parents = [
                 policy for policy in dict.fromkeys(each.policy for each in good) if unseen.left(policy)
             ]
-            explores = not parents or random.random() < _EXPLORE
-            policy = self._race.draw(hopeful, unseen, random) if explores else view.parent(parents, random)
+            rooms = [view.room(policy) for policy in parents]
+            explores = not parents or random.random() < min(_ELSEWHERE / (_ELSEWHERE + sum(rooms)), _MOST)
+            policy = (
+                self._race.draw(hopeful, unseen, random) if explores else random.choices(parents, rooms)[0]
+            )
             answer = view.child(policy, unseen, random, blindly=explores)
             view.add(answer)
             answers.append(answer)
@@ -116,10 +120,9 @@ class _View:
             self._policies[policy] = known
         return self._policies[policy]
 
-    def parent(self, policies: Sequence[str], random: Random) -> str:
-        """The policy of one of the good of these; the less was tried around it, the more likely."""
-        weights = [self._of(policy).room for policy in policies]
-        return random.choices(policies, weights)[0]
+    def room(self, policy: str) -> float:
+        """How many of a policy are good, each counted the less, the more was tried around it."""
+        return self._of(policy).room
 
     def child(self, policy: str, unseen: Unseen, random: Random, *, blindly: bool) -> Configuration:
         """The most promising of some children that are left; it is taken.

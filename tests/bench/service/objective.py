@@ -22,6 +22,7 @@ def study(trials: int, batch_size: int = 64) -> Study:
             "machines": ["vm-2cpu"],
             "budget": {"trials": trials},
             "batch_size": batch_size,
+            "sampler": "nsga2",
         },
         "tests/bench/service",
     )

@@ -81,4 +81,4 @@ def test_no_policy_starves_and_the_good_one_gets_the_most() -> None:
         proposer.observe([measured(each) for each in answers])
         count.update(each.policy for each in answers)
     assert all(count[policy] >= 2 for policy in space.policies)
-    assert count["good"] > 0.8 * 640
+    assert count["good"] > 0.75 * 640  # a quarter where all are alike
