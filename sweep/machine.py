@@ -140,7 +140,8 @@ class Costs(_Frozen):
 
     unlink_ns: Entry[CostNs]
     call_cold_ns: Entry[CostNs]
-    call_cold_after_ns: Entry[CostNs]
+    object_cold_ns: Entry[CostNs]
+    cool_ns: Entry[CostNs]
     link_ns: Entry[CostNs]
     walk_ns: Entry[CostNs]
     store_ns: Entry[CostNs]

@@ -196,13 +196,13 @@ SMALL, LARGE = 40, 2_000
 
 
 def _more(get: Get, series: str) -> float:
-    """What an object more costs in a call or a callback whose code and data are in the caches; ns."""
+    """What an object more costs in a call or a callback; ns."""
     return (LARGE * get(series, LARGE) - SMALL * get(series, SMALL)) / (LARGE - SMALL)
 
 
 def _cold(get: Get) -> float:
-    """What an exit on a CPU that has run no policy for long takes beyond that; ns."""
-    return SMALL * (get("unlink", SMALL) - _more(get, "unlink"))
+    """What an exit of objects that were just born takes beyond them, on a CPU that has run no policy for long; ns."""
+    return SMALL * (get("unlink_young", SMALL) - _more(get, "unlink_young"))
 
 
 _OF: Final = f"exits of {EXIT} objects"
@@ -221,13 +221,18 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.unlink_ns",
-        lambda get, m: _more(get, "unlink") - _store(get, m),
-        f"a turn of the loop over the objects with the first touch of each, {_MORE}",
+        lambda get, m: _more(get, "unlink_young"),
+        f"a turn of the loop over the objects with a store into each, just born, {_MORE}",
     ),
     Formula(
         "costs.call_cold_ns",
         lambda get, m: _cold(get),
         f"what an exit of {SMALL} objects takes beyond that, 60 ms after the one before",
+    ),
+    Formula(
+        "costs.object_cold_ns",
+        lambda get, m: _more(get, "unlink") - _more(get, "unlink_young"),
+        f"objects born 20 ms ago less those just born, {_MORE}",
     ),
     Formula(
         "costs.link_ns",
@@ -356,9 +361,10 @@ GIVEN: Final[Mapping[str, tuple[float, str]]] = {
         0,
         "the benchmark's gp_end() changes one word under a lock; readers are waited for beside the CPUs",
     ),
-    "costs.call_cold_after_ns": (
-        60_000,
-        "a CPU thread of the benchmark that waits for less polls, one that waits for longer sleeps (wait_for(), cpu.c)",
+    "costs.cool_ns": (
+        10_000_000,
+        "exits of one object 0.1, 0.3, 1, 3, 10 and 40 ms apart took 30, 150, 220, 360, 1,150 and 1,140 ns (of three "
+        "policies, median): no more from 10 ms on; objects 0.02, 0.2, 2, 9 and 100 ms old 10, 12, 16, 21 and 21 ns each",
     ),
     "costs.free_hook_ns": (0, "no memory cgroup accounts the objects in user space"),
 }

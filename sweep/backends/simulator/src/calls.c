@@ -31,6 +31,14 @@ static noinline void mm_end(sim *s, struct mm *mm)
 	mm->state = NULL;
 }
 
+/* What it costs that something was not used for so long: `rate` is the cost per picosecond, in 1/2^32. */
+static inline s64 cold(sim *s, u64 rate, s64 unused_ps)
+{
+	if (likely(!rate))
+		return 0;
+	return (s64)((u128)rate * (u64)min_s64(unused_ps, s->m.cool_ps) >> 32);
+}
+
 static void call_begin(sim *s, struct cpu *c, u32 row)
 {
 	struct mm *mm = c->row_mm;
@@ -58,8 +66,7 @@ static void call_begin(sim *s, struct cpu *c, u32 row)
 	s->r.steps += n;
 	s->calls_active++;
 	c->call = call;
-	if (s->m.call_cold_ps && s->now - c->policy_ran_ps >= s->m.call_cold_after_ps)
-		s->now += s->m.call_cold_ps;
+	s->now += cold(s, s->call_cold_rate, s->now - c->policy_ran_ps);
 	if (s->policy->call_begin)
 		s->policy->call_begin(s, &call->call);
 }
@@ -135,7 +142,7 @@ static inline void dispose(sim *s, struct task_call *call)
 		struct object *next = (struct object *)o->dead.next;
 
 		prefetch_later(next);
-		s->now += s->m.unlink_ps;
+		s->now += s->m.unlink_ps + cold(s, s->object_cold_rate, s->now - o->unlink_ps);
 		o->unlink_ps = s->now;
 		o->is_dead = true;
 		o->from_exit = exits;

@@ -56,9 +56,10 @@ struct sim_machine {
 	int64_t kswapd_pass_ns; /* time of one balancing pass at one priority */
 
 	/* [costs] */
-	int64_t unlink_ps; /* per object, all that a call does beside the policy */
-	int64_t call_cold_ps;	    /* on top, per call whose CPU has run no policy for so long: */
-	int64_t call_cold_after_ps; /* its code and data have left the caches */
+	int64_t unlink_ps;	/* per object, all that a call does beside the policy */
+	int64_t call_cold_ps;	/* on top, per call whose CPU has run no policy for cool_ps */
+	int64_t object_cold_ps; /* on top, per object that nobody has touched for cool_ps */
+	int64_t cool_ps; /* until what is not used has left the caches; the costs above rise linearly up to it */
 	int64_t link_ps, walk_ps, store_ps, compare_ps;
 	int64_t lock_ps;	    /* lock and unlock, nobody else there */
 	int64_t lock_handoff_ps;    /* on top, when somebody else held it or had it last */

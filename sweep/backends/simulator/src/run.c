@@ -128,6 +128,12 @@ static void setup_arena(sim *s)
 	arena_commit(s, s->objects);
 }
 
+/* A cost that is reached after cool_ps, per picosecond of disuse, in 1/2^32. */
+static u64 cold_rate(sim *s, int64_t cost_ps)
+{
+	return cost_ps > 0 ? (u64)(((u128)(u64)cost_ps << 32) / (u64)max_s64(s->m.cool_ps, 1)) : 0;
+}
+
 static void setup(sim *s)
 {
 	if (s->m.nr_cpus < 1 || s->m.nocb_gp_stride < 1 || s->m.jiffy_ns < 1 || s->m.objects_per_slab < 1)
@@ -135,6 +141,8 @@ static void setup(sim *s)
 	if (s->m.objects_per_slab > UINT16_MAX || s->m.nr_cpus > UINT16_MAX)
 		sim_fail(s, "at most %d objects per slab, and as many CPUs", UINT16_MAX);
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
+	s->call_cold_rate = cold_rate(s, s->m.call_cold_ps);
+	s->object_cold_rate = cold_rate(s, s->m.object_cold_ps);
 	s->gp.last_completed_start_ps = s->m.gp_constant ? -1 : 0; /* none, or one before the start */
 	setup_cpus(s);
 	metrics_setup(s);

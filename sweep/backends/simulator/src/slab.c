@@ -166,12 +166,15 @@ static void append(struct mm *mm, struct object *first, struct object *last)
 }
 
 /* Free objects are linked already, in the order in which they are given out. */
-static void take_used(struct slab *slab, struct mm *mm, u32 nr)
+static void take_used(sim *s, struct slab *slab, struct mm *mm, u32 nr)
 {
 	struct object *first = slab->free, *last = first;
 
-	for (u32 i = 1; i < nr; i++)
+	first->unlink_ps = s->now;
+	for (u32 i = 1; i < nr; i++) {
 		last = (struct object *)last->dead.next;
+		last->unlink_ps = s->now;
+	}
 	slab->free = (struct object *)last->dead.next;
 	slab->in_use += nr;
 	append(mm, first, last);
@@ -184,6 +187,7 @@ static void take_virgin(sim *s, u32 number, struct mm *mm, u32 nr)
 
 	for (struct object *o = first; o < first + nr; o++) { /* the rest is for who unlinks it */
 		o->dead.next = &o[1].dead;
+		o->unlink_ps = s->now;
 		o->slab = number;
 		o->is_dead = o->from_exit = false;
 	}
@@ -213,7 +217,7 @@ void slab_alloc(sim *s, struct cpu *c, struct mm *mm, s32 nr)
 			account(s, ACCOUNT_PINNED, s->now, -s->m.slab_bytes);
 		slab->was_used = true;
 		if (used)
-			take_used(slab, mm, used);
+			take_used(s, slab, mm, used);
 		if (taken > used)
 			take_virgin(s, c->slab.active, mm, taken - used);
 		slab->live += taken;

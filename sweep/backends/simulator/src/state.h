@@ -18,6 +18,7 @@
 
 typedef int32_t s32;
 typedef __int128 s128;
+typedef unsigned __int128 u128;
 #define TIME_MAX INT64_MAX
 #define PS_PER_NS 1000
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -47,7 +48,7 @@ struct queue { /* first in, first out */
 
 struct object {
 	struct dead_object dead; /* what the policy sees; ->next also links live and free objects */
-	s64 unlink_ps;
+	s64 unlink_ps;		 /* of a living object: when it was born */
 	u32 slab;
 	bool is_dead; /* unlinked and not yet freed */
 	bool from_exit;
@@ -304,8 +305,9 @@ struct policy_run {
 	s32 locks_held;
 	enum run_phase phase;
 	s64 jiffy_ps;
-	s64 jiffy, jiffy_start; /* the one asked for last */
-	s64 end_ps;		/* of the measured span, once known */
+	u64 call_cold_rate, object_cold_rate; /* calls.c */
+	s64 jiffy, jiffy_start;		      /* the one asked for last */
+	s64 end_ps;			      /* of the measured span, once known */
 
 	struct cpu *cpus;
 	s32 nr_contexts; /* CPUs, and their shadows */

@@ -20,20 +20,21 @@
 
 /* A series of one round, by exits or repetitions; printed and emptied by series_print(). */
 enum series {
-	S_UNLINK,	 /* a turn of the loop over the objects, with the first touch of each, and a store */
-	S_STAMP,	 /* ... and another reading of the clock, which is not taken off */
-	S_STORE,	 /* ... and another store */
-	S_LINK,		 /* ... linked instead of touched */
-	S_LOCK,		 /* ... and plat_lock(), plat_unlock() */
-	S_SNAPSHOT,	 /* ... and plat_gp_snapshot() */
-	S_POLL,		 /* ... and plat_gp_done() */
-	S_START,	 /* ... and plat_gp_start(), of a grace period that was asked for before */
-	S_ALLOC,	 /* ... and plat_alloc() of a page */
-	S_POST,		 /* ... and plat_call_rcu_hurry(), from the second object on */
-	S_FREE,		 /* ... and plat_free(), at once */
-	S_RELEASE,	 /* plat_release() of a page, in a callback */
-	S_WALK_FREE,	 /* dead_free_chain() after a grace period, per object */
-	S_CALLBACK_FREE, /* callbacks one after the other, each with plat_free(), per callback */
+	S_UNLINK, /* a turn of the loop over the objects, with one store into each, the first touch of it */
+	S_UNLINK_YOUNG,	      /* ... of objects that were just born */
+	S_STAMP,	      /* ... and another reading of the clock, which is not taken off */
+	S_STORE,	      /* ... and another store */
+	S_LINK,		      /* ... linked instead of touched */
+	S_LOCK,		      /* ... and plat_lock(), plat_unlock() */
+	S_SNAPSHOT,	      /* ... and plat_gp_snapshot() */
+	S_POLL,		      /* ... and plat_gp_done() */
+	S_START,	      /* ... and plat_gp_start(), of a grace period that was asked for before */
+	S_ALLOC,	      /* ... and plat_alloc() of a page */
+	S_POST,		      /* ... and plat_call_rcu_hurry(), from the second object on */
+	S_FREE,		      /* ... and plat_free(), at once */
+	S_RELEASE,	      /* plat_release() of a page, in a callback */
+	S_WALK_FREE,	      /* dead_free_chain() after a grace period, per object */
+	S_CALLBACK_FREE,      /* callbacks one after the other, each with plat_free(), per callback */
 	S_CALLBACK_NOTHING,   /* ... each doing nothing */
 	S_CALLBACK_FREE_AWAY, /* as S_CALLBACK_FREE, on another CPU than the one that posted them */
 	S_SORT,		      /* one comparison with its swap, split_bulk's sort */

@@ -80,6 +80,8 @@ void each(struct policy_run *run, struct plat_rcu_head *head)
 
 	if (probe->in_callback == EACH_FREES)
 		plat_free(run, dead_of(head), DEAD_READY);
+	else
+		b->objects[b->callbacks] = dead_of(head);
 	if (b->callbacks++ % READ_EVERY && b->callbacks != b->nr)
 		return;
 	now = clock_now();

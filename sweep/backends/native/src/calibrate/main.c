@@ -11,6 +11,7 @@
 
 static const char *const names[NR_SERIES] = {
 	[S_UNLINK] = "unlink",
+	[S_UNLINK_YOUNG] = "unlink_young",
 	[S_STAMP] = "stamp",
 	[S_STORE] = "store",
 	[S_LINK] = "link",

@@ -13,6 +13,8 @@
 #include <string.h>
 
 static const struct probe probes[] = {
+	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 40, false, false },
+	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 2000, false, false },
 	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, false, false },
 	{ TOUCH, S_UNLINK, SMALL, ARRAY_BULK, 250, false, false },
 	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false },
@@ -75,20 +77,18 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 	switch (probe->in_call) {
 	case TOUCH:
 	case KEEP_TURNS:
-		object->word = 1;
 		break;
 	case STAMP:
 		object->word = clock_now();
 		break;
 	case STORE:
-		object->word = 1;
 		b->others[b->nr] = object;
 		break;
 	case LINK:
 		dead_list_add(run, &call->list, object);
-		break;
+		b->nr++;
+		return;
 	case LOCK:
-		object->word = 1;
 		plat_lock(run, &lock);
 		plat_unlock(run, &lock);
 		break;
@@ -102,24 +102,36 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 		object->word = plat_gp_start(run, 0);
 		break;
 	case ALLOC:
-		object->word = 1;
 		b->pages[b->nr_pages] = plat_alloc(run, 4096);
 		b->nr_pages += b->pages[b->nr_pages] != NULL;
 		break;
 	case POST:
 		object->word = (uintptr_t)b;
 		plat_call_rcu_hurry(run, &object->rcu, each, 1);
-		break;
+		if (++b->nr == (probe->series == S_POST_BYPASS ? 64 : 1))
+			time_begins(); /* the first one wakes somebody; the quota of direct ones is used up */
+		return;
 	case FREE:
 		plat_free(run, object, DEAD_POSTPONED);
 		b->nr++;
 		return;
 	}
-	b->objects[b->nr++] = object;
-	if (b->nr == 1 && (probe->in_call == POST || probe->in_call == START))
-		time_begins(); /* the first one wakes somebody */
-	if (b->nr == 64 && probe->series == S_POST_BYPASS)
-		time_begins(); /* the quota of direct ones is used up */
+	object->next = b->newest; /* nothing else is written: the touch of its line, as a policy's */
+	b->newest = object;
+	if (++b->nr == 1 && probe->in_call == START)
+		time_begins();
+}
+
+/* The objects as an array, in the order of unlinking. */
+static void collect(struct batch *b, struct dead_object *oldest)
+{
+	u32 nr = 0;
+
+	for (struct dead_object *o = oldest; o; o = o->next)
+		b->objects[nr++] = o;
+	nr = b->nr;
+	for (struct dead_object *o = b->newest; o; o = o->next)
+		b->objects[--nr] = o;
 }
 
 static void call_end(struct policy_run *run, struct policy_call *call)
@@ -127,12 +139,12 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 	struct batch *b = batch;
 	u32 timed = b->nr;
 
-	(void)call;
 	if (probe->in_call == POST || probe->in_call == START)
 		timed = b->nr - 1;
 	if (probe->series == S_POST_BYPASS)
 		timed = b->nr - 64;
 	time_ends(probe->series, timed);
+	collect(b, call->list.head);
 	b->posted = clock_now();
 	switch (probe->at_end) {
 	case SLABS:
@@ -191,9 +203,12 @@ static struct rows {
 
 static struct sim_workload exits(void)
 {
+	const bool young = probe->series == S_UNLINK_YOUNG;
+
 	for (s32 i = 0; i < EXITS; i++) {
 		for (s32 k = 0; k < 2; k++) {
-			rows.t_ns[2 * i + k] = (s64)i * PERIOD_NS + k * BORN_BEFORE_NS;
+			rows.t_ns[2 * i + k] = (s64)i * PERIOD_NS + (k || young ? BORN_BEFORE_NS : 0) -
+					       (!k && young ? YOUNG_NS : 0);
 			rows.cpu[2 * i + k] = !k && probe->remote;
 			rows.mm[2 * i + k] = i;
 			rows.n[2 * i + k] = (s32)probe->objects;

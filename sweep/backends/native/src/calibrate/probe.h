@@ -9,6 +9,7 @@
 #define EXITS 6
 #define PERIOD_NS 60000000
 #define BORN_BEFORE_NS 20000000
+#define YOUNG_NS 20000
 #define MAX_OBJECTS 8000
 #define ALLOCS 40	/* pages that a probe allocates in one exit */
 #define GAP_NS 20000	/* callbacks further apart than this were not run in one go */
@@ -30,6 +31,7 @@ struct probe {
 
 struct batch { /* of one exit */
 	struct dead_object *objects[MAX_OBJECTS], *others[MAX_OBJECTS];
+	struct dead_object *newest; /* and through ->next the others, last first */
 	void *pages[ALLOCS];
 	u32 nr, nr_pages;
 	u64 begin, softirqs;		   /* where timing began */
