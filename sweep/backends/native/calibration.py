@@ -134,7 +134,7 @@ class Formula:
 
 def _free(get: Get, m: Mapping[str, int]) -> float:
     """plat_free() of a warm object, with all that moves slabs."""
-    return get("free") - (get("unlink") - _store(get, m))
+    return get("free") - get("unlink")
 
 
 def _store(get: Get, m: Mapping[str, int]) -> float:
