@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* probe.h - what the parts of a probe share: which one is at work, and what it has of the present exit. */
+#ifndef NATIVE_PROBE_H
+#define NATIVE_PROBE_H
+#include "calibrate.h"
+
+#include <sched.h>
+
+#define EXITS 6
+#define PERIOD_NS 60000000
+#define BORN_BEFORE_NS 20000000
+#define MAX_OBJECTS 8000
+#define ALLOCS 40	/* pages that a probe allocates in one exit */
+#define GAP_NS 20000	/* callbacks further apart than this were not run in one go */
+#define WARM_UP_EXITS 1 /* whose samples are dropped */
+
+enum in_call { TOUCH, STAMP, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
+enum at_end { LATER, SLABS, BULK, SORT, SMALL, STEPS };
+enum in_callback { ARRAY, CHAIN, CHAIN_BULK, ARRAY_BULK, EACH_FREES, EACH_NOTHING };
+
+struct probe {
+	enum in_call in_call;
+	enum series series; /* of in_call */
+	enum at_end at_end;
+	enum in_callback in_callback;
+	u32 objects;
+	bool remote; /* objects are born on CPU 1 */
+	bool offloaded;
+};
+
+struct batch { /* of one exit */
+	struct dead_object *objects[MAX_OBJECTS], *others[MAX_OBJECTS];
+	void *pages[ALLOCS];
+	u32 nr, nr_pages;
+	u64 begin, stamps, softirqs;			    /* where timing began */
+	u64 first_callback, last_callback, callback_stamps; /* EACH_... */
+	u32 callbacks;
+	u64 posted; /* units */
+	bool counts, split;
+	s32 posted_on; /* a real CPU */
+};
+
+extern const struct probe *probe; /* at work */
+extern struct batch *batch;	  /* of the present exit */
+
+static inline double net_ns(u64 begin, u64 end, u64 stamps)
+{
+	return clock_to_ns(end - begin) - (double)stamps * clock_scale.stamp_ns;
+}
+
+static inline u64 softirqs_in_calls(void)
+{
+	return atomic_load_explicit(&here->count.callback_time_in_calls, memory_order_relaxed);
+}
+
+static inline void time_begins(void)
+{
+	batch->softirqs = softirqs_in_calls();
+	batch->stamps = here->stamps;
+	batch->begin = clock_now();
+}
+
+/* The clock was read once at each end, which makes one too many. */
+static inline void time_ends(enum series series, double count)
+{
+	const double ns = net_ns(batch->begin, clock_now(), here->stamps - batch->stamps + 1);
+
+	if (batch->counts && count > 0 && softirqs_in_calls() == batch->softirqs)
+		series_add(series, probe->objects, ns / count);
+}
+
+/* callbacks.c */
+void free_all(struct policy_run *run, struct plat_rcu_head *head);
+void each(struct policy_run *run, struct plat_rcu_head *head);
+
+/* steps.c: at the end of a call */
+void free_slab_by_slab(struct policy_run *run);
+void free_in_bulk(struct policy_run *run);
+void sort_addresses(void);
+void small_steps(struct policy_run *run, struct plat_work *work);
+void on_work(struct policy_run *run, struct plat_work *work);
+
+#endif
