@@ -6,12 +6,14 @@
 # make sanitize the simulator's tests with address and undefined-behaviour checks
 #
 # ARGS="..." is handed on: make test ARGS="-k machine"; make launch ARGS="--dry-run".
+# Tests run in one process more than CPUs, file by file; one after another: make test ARGS="-n 0".
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --no-build-isolation
 C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch] \
-       sweep/backends/native/src/*.[ch] sweep/backends/native/src/calibrate/*.[ch])
+       sweep/backends/native/src/*.[ch] sweep/backends/native/src/calibrate/*.[ch] \
+       sweep/backends/kernel/module/*.[ch] sweep/backends/kernel/guest/*.c)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: launch test build lint werror sanitize clean

@@ -66,12 +66,6 @@ def calibrate(options: CalibrateOptions, form: str) -> int:
         return 0
     console = Console()
     console.print(_table(found, machine, fingerprint))
-    cold_us = calibration.start_of_a_call(series) / 1000
-    console.print(
-        f"A call costs {cold_us:.1f} µs on top while its code and data are cold; the simulator has no such cost.",
-        markup=False,
-        highlight=False,
-    )
     return 0
 
 
@@ -128,7 +122,6 @@ def _document(
             for cost in found
         },
         "given": {entry: {"value": value, "why": why} for entry, (value, why) in calibration.GIVEN.items()},
-        "cold_start_of_a_call_ns": calibration.start_of_a_call(series),
         "series": [
             {"series": name, "objects": objects, "rounds_ns": [None if np.isnan(v) else v for v in centres]}
             for (name, objects), centres in series.items()

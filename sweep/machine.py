@@ -139,6 +139,8 @@ class Costs(_Frozen):
     """CPU time of one operation each; struct sim_machine in engine.h says of which."""
 
     unlink_ns: Entry[CostNs]
+    call_cold_ns: Entry[CostNs]
+    call_cold_after_ns: Entry[CostNs]
     link_ns: Entry[CostNs]
     walk_ns: Entry[CostNs]
     store_ns: Entry[CostNs]

@@ -22,7 +22,7 @@ from sweep.trial import METRICS
 from workloads import Scale
 
 Combine: TypeAlias = Literal["mean", "worst", "regret"]
-Sampler: TypeAlias = Literal["nsga2", "tpe", "gp", "random", "grid"]
+Sampler: TypeAlias = Literal["parzen", "nsga2", "tpe", "gp", "random", "grid"]
 Scalar: TypeAlias = bool | int | float | str
 
 
@@ -171,7 +171,7 @@ class Study(Section):
     )
     promotion: Promotion | None = Field(default=None, description="How a ladder chooses what to measure.")
     budget: Budget
-    sampler: Sampler = "nsga2"
+    sampler: Sampler = "parzen"
     population: int = Field(default=32, ge=4, le=1000, description="Parents that nsga2 keeps.")
     batch_size: int = Field(
         default=16,

@@ -39,5 +39,7 @@ def configurations(nr: int, seed: int) -> tuple[Configuration, ...]:
         if len(chosen) >= nr:
             return tuple(chosen[:nr])
         unseen = Seen(space, genome).unseen(chosen)
-        chosen += Start(genome, seed + again).next(nr - len(chosen), set(space.policies), unseen)
+        chosen += Start(genome, seed + again, per_parameter=2, at_most=nr).next(
+            nr - len(chosen), set(space.policies), unseen
+        )
     raise AssertionError

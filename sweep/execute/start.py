@@ -16,7 +16,7 @@ from ray._private import utils as ray_utils
 from ray._private import worker as ray_worker
 from ray._private.authentication import authentication_token_setup
 from ray._private.grpc_utils import init_grpc_channel
-from ray._raylet import (
+from ray._raylet import (  # type: ignore[attr-defined]  # not in its stubs
     DASHBOARD_AGENT_LISTEN_PORT_NAME,
     METRICS_AGENT_PORT_NAME,
     METRICS_EXPORT_PORT_NAME,
@@ -52,6 +52,15 @@ def health_environment(node_lost_s: float = NODE_LOST_S) -> dict[str, str]:
     return {f"RAY_{name}": str(value) for name, value in health_checks(node_lost_s).items()}
 
 
+def local_settings(node_lost_s: float = NODE_LOST_S) -> dict[str, Any]:
+    """Of a Ray that starts `without_helpers`."""
+    return {
+        **health_checks(node_lost_s),
+        "enable_metrics_collection": False,  # they would be served by the dashboard's agent
+        "worker_niceness": 0,  # not 15: who wants a sweep to give way starts it with `nice`
+    }
+
+
 def start(address: str | None, workers: int | None, node_lost_s: float, *, native: bool = False) -> None:
     """Join the cluster at a `reachable` address, or start a Ray with `node_lost_s` on this machine; a cluster
     has its own settings. native: this machine may measure. Raises ExecutorError."""
@@ -64,13 +73,9 @@ def start(address: str | None, workers: int | None, node_lost_s: float, *, nativ
     if not address:
         options |= {"num_cpus": workers, "include_dashboard": False}
         options |= {"resources": {NATIVE_HOST: 1}} if native else {}
-        options["_system_config"] = {
-            **health_checks(node_lost_s),
-            "enable_metrics_collection": False,  # they would be served by the dashboard's agent
-            "worker_niceness": 0,  # not 15: who wants a sweep to give way starts it with `nice`
-        }
+        options["_system_config"] = local_settings(node_lost_s)
     try:
-        with _without_helpers():
+        with without_helpers():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # a node that does not come up is no more than an Exception in Ray
         if address:
@@ -112,7 +117,7 @@ class _Node(ray_node.Node):  # type: ignore[misc]
 
 
 @contextmanager
-def _without_helpers() -> Iterator[None]:
+def without_helpers() -> Iterator[None]:
     """What Ray starts on this machine meanwhile is such a node, and its dashboard's agent serves nothing: as
     where Ray is installed without its dashboard."""
     whole = ray_node.Node, ray_utils.get_dashboard_dependency_error

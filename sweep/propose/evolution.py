@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from sweep.propose.elite import Selection
 from sweep.propose.genome import Genes
 from sweep.propose.individual import Individual, front
 from sweep.propose.memory import Learning
+from sweep.propose.pool import Pool
 from sweep.propose.space import Space
-from sweep.propose.unseen import Point, Unseen
+from sweep.propose.unseen import Unseen
 from sweep.trial import Configuration
 
 _EXPLORE = 0.15  # of the children: not bred, but drawn from a policy that may have more to give
@@ -35,31 +35,14 @@ class Evolution(Learning):
     ) -> None:
         """population: at least 2. reference: values above it are worth nothing."""
         super().__init__(space, nr_objectives, seed, reference)
-        self._size = population
-        self._selection = Selection(population, nr_objectives)
-        self._parents: dict[Point, Individual] = {}
-        self._newcomers: dict[Point, Individual] = {}
-        self._ranked: list[Individual] | None = None
+        self._pool = Pool(population, nr_objectives)
 
     def _learn(self, individual: Individual) -> None:
-        self._ranked = None
-        point = individual.policy, individual.genes
-        if point in self._parents:
-            self._parents[point] = individual
-            return
-        self._newcomers[point] = individual
-        if len(self._newcomers) == self._size:
-            self._parents = {(each.policy, each.genes): each for each in self._elite()}
-            self._newcomers = {}
-
-    def _elite(self) -> list[Individual]:
-        if self._ranked is None:
-            self._ranked = self._selection.best([*self._parents.values(), *self._newcomers.values()])
-        return self._ranked
+        self._pool.add(individual)
 
     def ask(self, numbers: Sequence[int], pending: Sequence[Configuration] = ()) -> list[Configuration]:
         unseen = self._seen.unseen(pending)
-        elite = self._elite()
+        elite = self._pool.elite()
         best = front(elite)
         hopeful = self._race.hopeful([each.values for each in best])
         answers = self._start.next(len(numbers), hopeful, unseen)

@@ -8,7 +8,7 @@ from typing import Final
 from sweep.propose.base import Proposer
 from sweep.propose.space import Space
 
-SAMPLERS: Final = ("nsga2", "tpe", "gp", "random", "grid")
+SAMPLERS: Final = ("parzen", "nsga2", "tpe", "gp", "random", "grid")
 
 
 def make(
@@ -27,6 +27,10 @@ def make(
         from sweep.propose.blind import GridProposer
 
         return GridProposer(space, nr_objectives, seed)
+    if sampler == "parzen":
+        from sweep.propose.parzen import Parzen
+
+        return Parzen(space, nr_objectives, seed, reference)
     if sampler == "nsga2":
         from sweep.propose.evolution import Evolution
 

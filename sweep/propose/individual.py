@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import le
+
+import numpy as np
 
 from sweep.propose.genome import Genes
 
@@ -18,17 +19,13 @@ class Individual:
     values: tuple[float, ...]
     excess: float
 
-    def dominates(self, other: Individual) -> bool:
-        """By the rules of the selection: what is feasible before what is not, that by its excess."""
-        if self.excess > 0 or other.excess > 0:
-            return max(self.excess, 0) < max(other.excess, 0)
-        return self.values != other.values and all(map(le, self.values, other.values))
-
 
 def front(individuals: Sequence[Individual]) -> list[Individual]:
     """Those that are feasible and that no other dominates."""
-    return [
-        each
-        for each in individuals
-        if each.excess <= 0 and not any(other.dominates(each) for other in individuals)
-    ]
+    feasible = [each for each in individuals if each.excess <= 0]
+    if not feasible:
+        return []
+    values = np.array([each.values for each in feasible])
+    no_worse = (values[:, None] <= values[None]).all(axis=2)
+    dominated = (no_worse & ~no_worse.T).any(axis=0)
+    return [feasible[place] for place in np.flatnonzero(~dominated)]

@@ -45,12 +45,15 @@ class Remembering(Proposer):
 class Learning(Remembering):
     """Starts with every policy's points, and races the policies."""
 
+    per_parameter, at_most = 2, 1_000
+    """Points that a policy starts with."""
+
     def __init__(self, space: Space, nr_objectives: int, seed: int, reference: float) -> None:
         """reference: values above it are worth nothing, and count as exceeding a constraint."""
         super().__init__(space, nr_objectives, seed)
         self._reference = reference
         self._race = Race(self._genome, self._seen)
-        self._start = Start(self._genome, seed)
+        self._start = Start(self._genome, seed, self.per_parameter, self.at_most)
 
     def _take(self, observation: Observation, genes: Genes) -> None:
         values = tuple(map(float, observation.values))

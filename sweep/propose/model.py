@@ -118,7 +118,11 @@ class _View:
         self._known = known
         self._studies: dict[str, optuna.Study] = {}
         self._lies: list[Individual] = []
-        self._worst = tuple(map(max, *(each.values for each in known))) if len(known) > 1 else None
+        self._worst: dict[str | None, tuple[float, ...]] = {}
+        for policy in (None, *genome.axes):
+            values = [each.values for each in known if policy in (None, each.policy)]
+            if len(values) > 1:
+                self._worst[policy] = tuple(map(max, *values))
         self._spaces = {
             policy: {axis.name: _distribution(axis) for axis in axes if axis.length > 1}
             for policy, axes in genome.axes.items()
@@ -129,11 +133,13 @@ class _View:
         return bool(self._spaces[policy]) and sum(e.policy == policy for e in self._known) >= _LEAST
 
     def lie(self, configuration: Configuration) -> None:
-        """That it was measured, and is as bad as the worst."""
+        """That it was measured, and is as bad as the worst: of all with TPE, which only ranks; of the policy with
+        a Gaussian process, whose scale another policy's values would spoil."""
         genes = self._genome.genes(configuration)
-        if genes is None or self._worst is None:
+        policy = None if self._model == "tpe" else configuration.policy
+        if genes is None or policy not in self._worst:
             return
-        lie = Individual(configuration.policy, genes, self._worst, 0.0)
+        lie = Individual(configuration.policy, genes, self._worst[policy], 0.0)
         self._lies.append(lie)
         for policy, study in self._studies.items():
             if self._model == "tpe" or policy == lie.policy:

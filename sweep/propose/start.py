@@ -18,16 +18,16 @@ from sweep.propose.genome import Genome
 from sweep.propose.unseen import Point, Unseen
 from sweep.trial import Configuration
 
-POINTS_PER_PARAMETER = 2
-"""Of a policy's free parameters."""
-
 
 class Start:
     """Those that were not tried yet."""
 
-    def __init__(self, genome: Genome, seed: int) -> None:
-        """In turn over the policies; those with more parameters have more."""
-        cubes = [list(_hypercube(genome, policy, Random(f"{seed}/{policy}"))) for policy in genome.axes]
+    def __init__(self, genome: Genome, seed: int, per_parameter: int, at_most: int) -> None:
+        """In turn over the policies. per_parameter, at_most: how many points a policy gets."""
+        cubes = [
+            list(_hypercube(genome, policy, Random(f"{seed}/{policy}"), per_parameter, at_most))
+            for policy in genome.axes
+        ]
         turns = chain.from_iterable(zip_longest(*cubes))
         self._points = list(dict.fromkeys(point for point in turns if point is not None))
 
@@ -38,9 +38,11 @@ class Start:
         return [unseen.take(point) for point in islice(chosen, wanted)]
 
 
-def _hypercube(genome: Genome, policy: str, random: Random) -> Iterator[Point]:
+def _hypercube(
+    genome: Genome, policy: str, random: Random, per_parameter: int, at_most: int
+) -> Iterator[Point]:
     axes = genome.axes[policy]
-    points = max(POINTS_PER_PARAMETER * sum(axis.length > 1 for axis in axes), 1)
+    points = min(max(per_parameter * sum(axis.length > 1 for axis in axes), 1), at_most)
     columns = [[stretch / max(points - 1, 1) for stretch in range(points)] for _ in axes]
     for column in columns:
         random.shuffle(column)

@@ -48,7 +48,7 @@ def said_by(result: object, code: int = 2) -> str:
         ("machines=[nowhere.yaml]", "no machine profile at "),
         ("policies=[fixd_batch]", "policies: there is no policy 'fixd_batch'; did you mean 'fixed_batch'"),
         ("objectives=[exit_latency.p99, violations]", "no metric 'exit_latency.p99'; did you mean 'exit_latency_ns.p99'"),
-        ("sampler=nsga3", "sampler: input should be 'nsga2'"),
+        ("sampler=nsga3", "sampler: input should be 'parzen'"),
         ("pressure={points: [[5, 900], [1, 900]]}", "pressure course: t_ns 1 follows 5; expected rising times"),
         ("readers={section_quantiles: [[0, 5]]}", "reader model: section_quantiles has ppm [0]; expected"),
         ("budget", "--set budget: expected KEY=VALUE, such as --set budget.trials=200"),

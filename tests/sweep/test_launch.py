@@ -124,7 +124,7 @@ def test_equal_configurations_are_measured_once(tmp_path: Path) -> None:
     assert all(by_key[a.trial.configuration] == a.measurements for a in attempts)
 
 
-@pytest.mark.parametrize("sampler", ["nsga2", "random", "grid"])
+@pytest.mark.parametrize("sampler", ["parzen", "nsga2", "random", "grid"])
 def test_a_space_that_is_used_up_ends_the_study(tmp_path: Path, sampler: str) -> None:
     small = study(
         1000,

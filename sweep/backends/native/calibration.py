@@ -31,8 +31,8 @@ ROUND_S: Final = 20.0
 """Of a round, about, on a quiet machine."""
 
 EXIT: Final = 250
-"""Objects of an exit from which the profile's costs are taken: a process of ordinary size (a PostgreSQL
-backend). Smaller exits pay more per object, since code and data are cold at the start; see `cold_start`."""
+"""Objects of an exit from which those costs are taken that stand beside another of the same size: a process of
+ordinary size (a PostgreSQL backend)."""
 
 OFFLOADED: Final = 1_000_000
 """Added to the objects of a series that was measured offloaded."""
@@ -191,12 +191,22 @@ def gather_counts(objects_per_slab: int, nr: int) -> tuple[int, int]:
     return groups, scans
 
 
-def cold_start(get: Get) -> float:
-    """What a call of 40 objects takes beyond 40 times what an object costs in one of EXIT; ns."""
-    return (get("unlink", 40) - get("unlink", EXIT)) / (1 / 40 - 1 / EXIT)
+SMALL, LARGE = 40, 2_000
+"""Exits, in objects, whose difference shows what one object more costs, and what the call itself does."""
+
+
+def _more(get: Get, series: str) -> float:
+    """What an object more costs in a call or a callback whose code and data are in the caches; ns."""
+    return (LARGE * get(series, LARGE) - SMALL * get(series, SMALL)) / (LARGE - SMALL)
+
+
+def _cold(get: Get) -> float:
+    """What an exit on a CPU that has run no policy for long takes beyond that; ns."""
+    return SMALL * (get("unlink", SMALL) - _more(get, "unlink"))
 
 
 _OF: Final = f"exits of {EXIT} objects"
+_MORE: Final = f"between exits of {SMALL} and of {LARGE:,} objects"
 
 FORMULAS: Final[tuple[Formula, ...]] = (
     Formula(
@@ -211,18 +221,23 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.unlink_ns",
-        lambda get, m: get("unlink") - _store(get, m),
-        f"a turn of the loop over the objects with the first touch of each, {_OF}",
+        lambda get, m: _more(get, "unlink") - _store(get, m),
+        f"a turn of the loop over the objects with the first touch of each, {_MORE}",
+    ),
+    Formula(
+        "costs.call_cold_ns",
+        lambda get, m: _cold(get),
+        f"what an exit of {SMALL} objects takes beyond that, 60 ms after the one before",
     ),
     Formula(
         "costs.link_ns",
-        lambda get, m: get("link") - get("unlink"),
-        f"dead_list_add() in place of a touch, {_OF}",
+        lambda get, m: _more(get, "link") - _more(get, "unlink"),
+        f"dead_list_add() in place of a touch, {_MORE}",
     ),
     Formula(
         "costs.walk_ns",
-        lambda get, m: get("walk_free") - _free(get, m),
-        f"dead_free_chain() after a grace period, less what plat_free() of a warm object takes, {_OF}",
+        lambda get, m: _more(get, "walk_free") - _free(get, m),
+        f"dead_free_chain() after a grace period, less what plat_free() of a warm object takes, {_MORE}",
     ),
     Formula("costs.store_ns", _store, f"one more store into an array, {_OF}"),
     Formula(
@@ -241,7 +256,9 @@ FORMULAS: Final[tuple[Formula, ...]] = (
         "plat_lock() and plat_unlock() in turn on two CPUs, less those on one",
     ),
     Formula(
-        "costs.call_rcu_ns", lambda get, m: get("post") - get("unlink"), f"plat_call_rcu() per object, {_OF}"
+        "costs.call_rcu_ns",
+        lambda get, m: _more(get, "post") - _more(get, "unlink"),
+        f"plat_call_rcu() per object, {_MORE}",
     ),
     Formula(
         "costs.call_rcu_nocb_ns",
@@ -250,8 +267,8 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.call_rcu_bypass_ns",
-        lambda get, m: get("post_bypass") - get("unlink") - get("lock_alone", 0),
-        f"plat_call_rcu() per object, offloaded, beyond the quota, {_OF}, without the lock",
+        lambda get, m: get("post_bypass", LARGE) - get("unlink", LARGE) - get("lock_alone", 0),
+        f"plat_call_rcu() per object, offloaded, beyond the quota, exits of {LARGE:,} objects, without the lock",
     ),
     Formula(
         "costs.bypass_flush_ns",
@@ -275,8 +292,8 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.callback_ns",
-        lambda get, m: get("callback_free") - _free(get, m),
-        f"callbacks with plat_free(), less what plat_free() of a warm object takes, {_OF}",
+        lambda get, m: _more(get, "callback_free") - _free(get, m),
+        f"callbacks with plat_free(), less what plat_free() of a warm object takes, {_MORE}",
     ),
     Formula(
         "costs.callback_bh_ns",
@@ -385,8 +402,3 @@ def costs(series: Series, machine: Machine, rng: np.random.Generator) -> Iterato
         # The bootstrap's quantiles of few rounds may lie on one side of the estimate by a rounding error.
         interval = Interval(found[0], min(float(low), found[0]), max(float(high), found[0]))
         yield Cost(formula.entry, interval, formula.text)
-
-
-def start_of_a_call(series: Series) -> float:
-    """`cold_start`, of medians over rounds."""
-    return cold_start(lambda name, objects: float(np.nanmedian(series[name, objects])))

@@ -4,7 +4,7 @@ A space that is small enough is measured whole, once (`--cache`); samplers are t
 of a study, with answers from that table. So a run is the same everywhere, and costs the sampler's time only.
 Hypervolume is relative to the true front's. The loop's first trials (baseline, presets, defaults) count.
 
-`nsga2`, `tpe`, `gp` and `random` are ours; `optuna-nsga2` and `optuna-tpe` are Optuna's as they come. gp needs
+`parzen`, `nsga2`, `tpe`, `gp` and `random` are ours; `optuna-nsga2` and `optuna-tpe` are Optuna's as they come. gp needs
 PyTorch and is slow: name it, with fewer seeds and trials.
 
     python -m tests.bench.samplers
@@ -114,7 +114,7 @@ def main() -> None:
         "--samplers",
         nargs="+",
         choices=CONTESTANTS,
-        default=["random", "optuna-nsga2", "optuna-tpe", "tpe", "nsga2"],
+        default=["random", "optuna-nsga2", "optuna-tpe", "tpe", "nsga2", "parzen"],
     )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trials", type=int, default=600)

@@ -28,7 +28,7 @@ def _ours(sampler: str, space: Space, nr_objectives: int, seed: int) -> Proposer
 
 
 CONTESTANTS: dict[str, Make] = {
-    **{name: partial(_ours, name) for name in ("random", "nsga2", "tpe", "gp")},
+    **{name: partial(_ours, name) for name in ("random", "parzen", "nsga2", "tpe", "gp")},
     "optuna-nsga2": plain.nsga2,
     "optuna-tpe": plain.tpe,
 }
@@ -77,8 +77,8 @@ def race(study: str, cache: Path, samplers: Sequence[str], seeds: int, trials: i
 
 
 def cost(contestant: Make, space: Space, history: int, batch: int) -> float:
-    draws = random.Random(0)
     """ms of CPU per configuration that is asked for and told, after so many observations."""
+    draws = random.Random(0)
     proposer, source = contestant(space, 2, 1), make("random", space, 2, 1, POPULATION)
     for start in range(0, history, batch):
         seen = [

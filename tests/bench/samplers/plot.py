@@ -10,6 +10,7 @@ import numpy as np
 
 COLOURS = {
     "random": "#8c8c8c",
+    "parzen": "#000000",
     "nsga2": "#0072b2",
     "tpe": "#009e73",
     "gp": "#cc79a7",

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import time
-import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -22,9 +21,9 @@ def cluster() -> Iterator[None]:
     """One small Ray for all tests of this file: starting one takes seconds."""
     import ray
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    from sweep.execute.start import NODE_LOST_S, start
+
+    start(None, 2, NODE_LOST_S)
     yield
     ray.shutdown()
 

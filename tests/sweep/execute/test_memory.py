@@ -26,13 +26,15 @@ def executor(tmp_path: Path) -> Iterator[Executor]:
     from ray.cluster_utils import Cluster
 
     from sweep.execute.cluster import RayExecutor
+    from sweep.execute.start import local_settings, without_helpers
 
     total, used = get_system_memory(), get_used_memory()
     assert total - used > DEVOURED_BYTES, "too little memory is free for this test"
     most = (used + LEFT_BYTES) / total
-    settings = {"memory_usage_threshold": most, "memory_monitor_refresh_ms": 100}
+    settings = local_settings() | {"memory_usage_threshold": most, "memory_monitor_refresh_ms": 100}
     head = {"num_cpus": 2, "include_dashboard": False, "_system_config": settings}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    with without_helpers():
+        cluster = Cluster(initialize_head=True, head_node_args=head)
     executor = RayExecutor(Trade(tmp_path), address=cluster.address)
     yield executor
     executor.close()

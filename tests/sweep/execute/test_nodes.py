@@ -30,12 +30,13 @@ def cluster() -> Iterator[Cluster]:
     """A head with one CPU."""
     from ray.cluster_utils import Cluster
 
-    from sweep.execute.start import health_checks
+    from sweep.execute.start import local_settings, without_helpers
 
-    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": health_checks()}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    yield cluster
-    cluster.shutdown()
+    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": local_settings()}
+    with without_helpers():
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        yield cluster
+        cluster.shutdown()
 
 
 Join = Callable[..., Any]

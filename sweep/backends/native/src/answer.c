@@ -190,6 +190,7 @@ static void put_details(const struct policy_run *run, const struct pass_result *
 		snprintf(name, sizeof(name), "cpu_%s_ns", roles[i]);
 		put(name, NULL, r->cpu_of_role_ns[i]);
 	}
+	put_count("callbacks_in_ksoftirqd", r->callbacks_in_ksoftirqd);
 	put_count("callbacks_in_all", r->callbacks_in_all);
 	put_count("cookie_grace_periods", r->grace_periods);
 	put_count("fqs_scans", r->fqs_scans);

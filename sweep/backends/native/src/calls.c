@@ -3,9 +3,9 @@
  * calls.c - the workload's births and calls.
  *
  * A call is measured from before its first object to after its last: unlinking, the policy's own work, and the
- * softirqs and other threads that get in between. What the benchmark itself adds is one reading of the clock per
- * unlinked object, per posted callback and per freed object (per group of them, when freed in bulk); the calls'
- * latencies are without those: readings times what one costs.
+ * softirqs and other threads that get in between. What the benchmark itself adds is the same for every policy: one
+ * reading of the clock per unlinked object (log.h), and writing down what is posted and freed. What the readings
+ * at both ends add is taken off.
  */
 #include "log.h"
 
@@ -96,7 +96,9 @@ static void dispose(struct policy_run *run, struct cpu *c, struct task_call *cal
 		atomic_store_explicit(&mm->gone, number - mm->first, memory_order_relaxed);
 		if (unlikely(run->w.nr_pressure))
 			slab_unlinked(run, run->slab_of[number - 1]);
+		ctx->keeps_stamp = true;
 		run->policy->dispose(run, &call->call, &o->dead);
+		ctx->keeps_stamp = false;
 		if (unlikely(now >= c->next_tick || flag(&c->ksoftirqd_runs)))
 			cpu_interrupt(run, c, now);
 		if (unlikely(ctx->locks_held))
@@ -107,8 +109,7 @@ static void dispose(struct policy_run *run, struct cpu *c, struct task_call *cal
 static void call_finish(struct policy_run *run, struct cpu *c, struct task_call *call, u64 end)
 {
 	bool exits = call->call.kind == CALL_EXIT;
-	double cost = (double)call->stamps * clock_scale.stamp_ns;
-	double latency = clock_to_ns(end - call->begin) - cost;
+	double latency = clock_to_ns(end - call->begin) - clock_scale.stamp_ns;
 	u64 last = atomic_load(&run->last_call_end);
 
 	c->calls[c->nr_calls++] = (struct call_record){ latency > 0 ? latency : 0, call->n, exits };
@@ -143,7 +144,6 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 
 	ctx->call = call;
 	atomic_store_explicit(&c->busy, true, memory_order_relaxed);
-	ctx->stamps = 0;
 	begin = clock_now();
 	if (!call->begin) {
 		call->begin = begin;
@@ -153,6 +153,7 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 	dispose(run, c, call);
 	if (!call->left && !ctx->sleep_cookie && !call->call_ended) {
 		call->call_ended = true;
+		ctx->frees_to_stamp = 0;
 		if (run->policy->call_end)
 			run->policy->call_end(run, &call->call);
 	}
@@ -164,8 +165,7 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 
 		took = cpu < took ? cpu : took;
 	}
-	call->stamps += ctx->stamps;
-	took -= (double)ctx->stamps * clock_scale.stamp_ns;
+	took -= clock_scale.stamp_ns;
 	c->freeing_ns += took > 0 ? took : 0;
 	ctx->call = NULL;
 	atomic_store_explicit(&c->busy, false, memory_order_relaxed);

@@ -13,15 +13,12 @@
 #define WORTH_SLEEPING_NS 10000
 #define LOOK_AGAIN_NS 20000 /* at references that readers hold */
 
-/* In user mode: page faults were recorded around this time, or a call has just returned. */
-bool cpu_in_user(struct policy_run *run, struct cpu *c, u64 now)
+/* The first window of page faults that ends at that time or later. */
+static s64 next_window(const struct policy_run *run, const struct cpu *c, s64 t_ns)
 {
-	const s64 t_ns = (s64)clock_to_ns(since_start(run, now));
 	s64 low = 0, high = c->nr_fault_rows;
 
-	if (now < atomic_load_explicit(&c->busy_until, memory_order_relaxed))
-		return true;
-	while (low < high) { /* the first window that ends at t or later */
+	while (low < high) {
 		s64 middle = (low + high) / 2;
 
 		if (run->w.t_ns[c->fault_rows[middle]] < t_ns)
@@ -29,7 +26,31 @@ bool cpu_in_user(struct policy_run *run, struct cpu *c, u64 now)
 		else
 			high = middle;
 	}
-	return low < c->nr_fault_rows && run->w.t_ns[c->fault_rows[low]] - run->w.fault_window_ns <= t_ns;
+	return low;
+}
+
+static s64 window_start_ns(const struct policy_run *run, const struct cpu *c, s64 window)
+{
+	return run->w.t_ns[c->fault_rows[window]] - run->w.fault_window_ns;
+}
+
+/* In user mode: page faults were recorded around this time, or a call has just returned. */
+bool cpu_in_user(struct policy_run *run, struct cpu *c, u64 now)
+{
+	const s64 t_ns = (s64)clock_to_ns(since_start(run, now)), window = next_window(run, c, t_ns);
+
+	return now < atomic_load_explicit(&c->busy_until, memory_order_relaxed) ||
+	       (window < c->nr_fault_rows && window_start_ns(run, c, window) <= t_ns);
+}
+
+/* When an idle CPU goes to user mode without a call, and has its tick again. */
+static u64 next_user(struct policy_run *run, struct cpu *c, u64 now)
+{
+	const s64 window = next_window(run, c, (s64)clock_to_ns(since_start(run, now)));
+
+	if (!run->kernel_like || window == c->nr_fault_rows)
+		return NEVER;
+	return run->t0 + clock_of_ns((double)window_start_ns(run, c, window)) + 1;
 }
 
 bool cpu_is_idle(struct policy_run *run, struct cpu *c, u64 now)
@@ -55,15 +76,20 @@ static bool needs_tick(struct policy_run *run, struct cpu *c)
 	return (gp_active(run) && flag(&c->qs_needed)) || has_callbacks(run, c);
 }
 
-/* rcu_pending(), kernel/rcu/tree.c@6.12 */
-static bool rcu_pending(struct policy_run *run, struct cpu *c)
+/*
+ * rcu_pending(), kernel/rcu/tree.c@6.12, at the tick of that time. Our ticks come late by as much as it takes to wake
+ * up, so a grace period may have ended that a tick on time could not have seen: it is left for the next one.
+ */
+static bool rcu_pending(struct policy_run *run, struct cpu *c, u64 time)
 {
 	const struct cblist *l = &c->cblist;
+	const bool ended = atomic_load_explicit(&run->gp.ended_at, memory_order_relaxed) <= time;
+	const bool began = atomic_load_explicit(&run->gp.began_at, memory_order_relaxed) <= time;
 	bool pending;
 
 	lock_take(&c->irq);
-	pending = c->gp_seen != gp_completed(run) ||
-		  (gp_active(run) && flag(&c->qs_needed) && !flag(&c->gp_noticed)) ||
+	pending = (ended && c->gp_seen != gp_completed(run)) ||
+		  (began && gp_active(run) && flag(&c->qs_needed) && !flag(&c->gp_noticed)) ||
 		  (flag(&c->qs_needed) && flag(&c->qs_passed)) ||
 		  (!run->offloaded && (l->seg[CB_DONE].nr || (!gp_active(run) && cblist_untagged(l))));
 	lock_drop(&c->irq);
@@ -71,21 +97,26 @@ static bool rcu_pending(struct policy_run *run, struct cpu *c)
 }
 
 /* rcu_sched_clock_irq() */
-static void tick(struct policy_run *run, struct cpu *c)
+static void tick(struct policy_run *run, struct cpu *c, u64 time)
 {
 	if (!run->kernel_like || !needs_tick(run, c))
 		return;
 	if (flag(&c->gp_noticed) && flag(&c->qs_needed) && (!here->call || run->m.preemptible_kernel))
 		set_flag(&c->qs_passed, true);
-	c->softirq_pending |= rcu_pending(run, c);
+	c->softirq_pending |= rcu_pending(run, c, time);
 }
 
 /* Where interrupts and bottom halves are on, and the tick is due or ksoftirqd wants to go on. */
 noinline void cpu_interrupt(struct policy_run *run, struct cpu *c, u64 now)
 {
+	const bool keeps_stamp = here->keeps_stamp;
+
+	here->keeps_stamp = false; /* time passes */
 	if (now >= c->next_tick) {
-		c->next_tick = time_of_jiffy(run, jiffies_at(run, c->context, now) + 1);
-		tick(run, c);
+		const s64 jiffy = jiffies_at(run, c->context, now);
+
+		c->next_tick = time_of_jiffy(run, jiffy + 1);
+		tick(run, c, time_of_jiffy(run, jiffy));
 	}
 	if (flag(&c->ksoftirqd_runs)) { /* no task gets ahead of it while it has bottom halves off */
 		lock_take(&c->softirq_lock);
@@ -95,6 +126,7 @@ noinline void cpu_interrupt(struct policy_run *run, struct cpu *c, u64 now)
 		c->softirq_pending = false;
 		softirq_burst(run, c);
 	}
+	here->keeps_stamp = keeps_stamp;
 }
 
 /* A CPU in user mode has its tick, an idle one only for callbacks of its own (rcu_needs_cpu()). */
@@ -149,7 +181,10 @@ static void wait_for(struct policy_run *run, struct cpu *c, unsigned ticket, u64
 
 	c->was_waiting = due != NEVER;
 	c->tick_stopped = !tick_goes_on(run, c, now);
-	if (!c->tick_stopped && c->next_tick < until) {
+	if (c->tick_stopped && next_user(run, c, now) < until) {
+		until = next_user(run, c, now);
+		early = 0;
+	} else if (!c->tick_stopped && c->next_tick < until) {
 		until = c->next_tick;
 		early = needs_tick(run, c) ? early : 0;
 	}

@@ -81,8 +81,11 @@ static bool overloaded(struct policy_run *run)
 
 static void gp_init(struct policy_run *run)
 {
+	const u64 now = clock_now();
+
 	lock_take(&run->gp.lock);
-	run->gp.start_jiffy = jiffies_at(run, here, clock_now());
+	run->gp.start_jiffy = jiffies_at(run, here, now);
+	atomic_store_explicit(&run->gp.began_at, now, memory_order_relaxed);
 	run->gp.cpus_left = (s32)run->nr_cpus;
 	run->gp.cbovld = overloaded(run);
 	set_flag(&run->gp.force, false);
@@ -183,13 +186,18 @@ static void gp_end(struct policy_run *run)
 	u64 done, now;
 
 	lock_take(&run->gp.lock);
-	done = completed_of(atomic_fetch_add(&run->gp.seq, 1) + 1);
 	now = clock_now();
+	atomic_store_explicit(&run->gp.ended_at, now, memory_order_relaxed);
+	done = completed_of(atomic_fetch_add(&run->gp.seq, 1) + 1);
 	objects = run->gp.waiting_on[done & 7];
 	run->gp.waiting_on[done & 7] = 0;
 	lock_drop(&run->gp.lock);
 	if (objects)
 		log_event(here, now, WAITING, READY, objects, 0);
+}
+
+static void wake_who_waited(struct policy_run *run)
+{
 	if (run->offloaded)
 		nocb_gp_ended(run);
 	for (u32 i = 0; i < run->nr_cpus; i++)
@@ -225,31 +233,44 @@ void gp_note_changes(struct policy_run *run, struct cpu *c)
 	lock_drop(&run->gp.lock);
 }
 
+static bool gp_wanted(struct policy_run *run)
+{
+	bool wanted;
+
+	lock_take(&run->gp.lock);
+	wanted = run->gp.requested > gp_completed(run);
+	lock_drop(&run->gp.lock);
+	return wanted;
+}
+
 /*
  * The readers are waited for first. One that was preempted inside its section then holds up the scans, which could
- * not end the grace period any sooner.
+ * not end the grace period any sooner. Whoever waited for a grace period finds the next one begun, if there is one:
+ * rcu_gp_init() follows rcu_gp_cleanup() sooner than a wake-up takes.
  */
 void gp_main(struct context *ctx)
 {
 	struct policy_run *run = ctx->run;
+	bool begun = false;
 
 	while (!flag(&run->over)) {
 		const unsigned ticket = waiter_ticket(&run->gp.waiter);
 		u64 scan;
-		bool wanted;
 
-		lock_take(&run->gp.lock);
-		wanted = run->gp.requested > gp_completed(run);
-		lock_drop(&run->gp.lock);
-		if (!wanted) {
+		if (!begun && !gp_wanted(run)) {
 			waiter_sleep(&run->gp.waiter, ticket, NEVER);
 			continue;
 		}
-		gp_init(run);
+		if (!begun)
+			gp_init(run);
 		scan = fqs_time(run, run->m.jiffies_till_first_fqs);
 		wait_for_readers();
 		if (run->kernel_like)
 			wait_for_cpus(run, scan);
 		gp_end(run);
+		begun = gp_wanted(run);
+		if (begun)
+			gp_init(run);
+		wake_who_waited(run);
 	}
 }

@@ -21,6 +21,8 @@ void metrics_totals(struct policy_run *run, struct pass_result *result)
 
 		for (size_t k = 0; k < NR_COUNTERS; k++)
 			result->totals[k] += atomic_load_explicit(&counters[k], memory_order_relaxed);
+		if (run->contexts[i].role == ROLE_KSOFTIRQD)
+			result->callbacks_in_ksoftirqd += atomic_load(&run->contexts[i].count.callbacks);
 		stall = (u64)max_s64((s64)stall, (s64)atomic_load(&run->contexts[i].count.max_stall));
 	}
 	result->totals[offsetof(struct counters, max_stall) / sizeof(u64)] = stall;

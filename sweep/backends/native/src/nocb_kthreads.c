@@ -126,8 +126,7 @@ static struct cb_segment take_done(struct policy_run *run, struct cpu *c)
 	return done;
 }
 
-/* nocb_cb_wait(): no limit on their number. The longest stretch without preemption is one callback, from the
- * reading of the clock before it to its own last one. */
+/* nocb_cb_wait(): no limit on their number. The longest stretch without preemption is one callback. */
 static void invoke_all(struct policy_run *run, struct cpu *c, struct cb_segment done)
 {
 	stamp(here);
@@ -135,9 +134,10 @@ static void invoke_all(struct policy_run *run, struct cpu *c, struct cb_segment 
 		const u64 start = here->last_stamp;
 
 		here->in_softirq = true;
+		here->frees_to_stamp = 0;
 		callback_invoke(run, segment_pop(&done));
 		here->in_softirq = false;
-		count_max(&here->count.max_stall, here->last_stamp - start);
+		count_max(&here->count.max_stall, stamp(here) - start);
 		atomic_fetch_sub_explicit(&c->len, 1, memory_order_relaxed);
 	}
 }

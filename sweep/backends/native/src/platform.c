@@ -203,7 +203,7 @@ void plat_free_bulk(struct policy_run *run, struct dead_object **objects, u32 nr
 		for (u32 i = left; i < nr; i++)
 			log_event(ctx, 0, leaves(from), FREED, 1, let_go(run, objects[i]));
 		object_free(run, &d);
-		now = stamp(ctx);
+		now = stamp(ctx); /* per slab of them */
 		for (u64 i = first; i < ctx->log.nr; i++)
 			if (!ctx->log.at[i].t)
 				ctx->log.at[i].t = now;
@@ -221,7 +221,7 @@ void plat_free(struct policy_run *run, struct dead_object *object, enum dead_sta
 	u64 now;
 
 	object_free(run, &(struct detached){ o, o, run->on_slab ? slab_number(run, o) : 0, 1 });
-	now = stamp(ctx);
+	now = stamp_free(ctx);
 	log_event(ctx, now, leaves(from), FREED, 1, number);
 	count(&ctx->count.freed, 1);
 	maybe_interrupt(run, now);

@@ -34,6 +34,7 @@ struct pass_result {
 	double cpu_ns, freeing_ns, callback_ns; /* in all */
 	double dead_age_sum_ns;
 	u64 unlinked, freed, grace_periods, fqs_scans;
+	u64 callbacks_in_ksoftirqd;
 	u64 callbacks_in_all;	 /* those of the drain included */
 	u64 totals[NR_COUNTERS]; /* struct counters over all threads, at the end of the span */
 	double cpu_of_role_ns[NR_ROLES];

@@ -126,6 +126,7 @@ static bool softirq_loop(struct policy_run *run, struct cpu *c, bool idle)
 	bool more = true;
 
 	here->in_softirq = true;
+	here->frees_to_stamp = 0;
 	for (int i = 0; more && i < MAX_SOFTIRQ_RESTART && now - start < limit; i++) {
 		more = rcu_core(run, c, idle);
 		now = stamp(here);

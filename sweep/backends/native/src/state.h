@@ -106,8 +106,9 @@ struct context {
 	s32 locks_held;
 	struct task_call *call; /* in progress */
 	u64 sleep_cookie;	/* set by plat_gp_wait() */
-	u64 stamps;		/* how often it read the clock */
-	u64 last_stamp;
+	u64 last_stamp;		/* its last reading of the clock */
+	bool keeps_stamp;	/* stamp() gives that one again */
+	u32 frees_to_stamp;	/* so many more frees take that one, too */
 	s64 jiffy;
 	u64 jiffy_start; /* the one asked for last */
 	struct log log;
@@ -184,7 +185,6 @@ struct task_call {
 	u32 row;
 	s32 n, left;
 	u64 begin;	 /* units */
-	u64 stamps;	 /* readings of the clock in it */
 	u64 wait_cookie; /* asleep in plat_gp_wait() */
 	bool call_ended; /* call_end() has run; only the wait is left */
 	struct task_call *next;
@@ -298,7 +298,8 @@ struct gp {
 	bool cbovld;
 	atomic_bool force;
 	atomic_u64 nr_fqs;
-	s64 waiting_on[8]; /* objects, by the grace period's number */
+	atomic_u64 began_at, ended_at; /* the last one, units */
+	s64 waiting_on[8];	       /* objects, by the grace period's number */
 	struct waiter waiter cache_aligned;
 };
 

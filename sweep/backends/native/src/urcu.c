@@ -130,8 +130,9 @@ static void invoke(struct rcu_head *head)
 	start = stamp(here);
 	if (record->objects)
 		log_event(here, start, WAITING, READY, record->objects, 0);
+	here->frees_to_stamp = 0;
 	callback_invoke(here->run, record->callback);
-	count_max(&here->count.max_stall, here->last_stamp - start);
+	count_max(&here->count.max_stall, stamp(here) - start);
 	HAPPENS_BEFORE(callbacks);
 }
 

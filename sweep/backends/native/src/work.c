@@ -163,6 +163,7 @@ void kworker_main(struct context *ctx)
 			continue;
 		}
 		kthread_arrives(run);
+		here->frees_to_stamp = 0;
 		work->func(run, work);
 		check_no_locks(run, "its work");
 		kthread_leaves(c);

@@ -58,6 +58,8 @@ static void call_begin(sim *s, struct cpu *c, u32 row)
 	s->r.steps += n;
 	s->calls_active++;
 	c->call = call;
+	if (s->m.call_cold_ps && s->now - c->policy_ran_ps >= s->m.call_cold_after_ps)
+		s->now += s->m.call_cold_ps;
 	if (s->policy->call_begin)
 		s->policy->call_begin(s, &call->call);
 }
@@ -69,6 +71,7 @@ static void call_finish(sim *s, struct cpu *c)
 
 	metrics_call(s, call, s->now);
 	c->call = NULL;
+	c->policy_ran_ps = s->now;
 	c->busy_until = s->now + s->jiffy_ps;
 	s->calls_active--;
 	s->last_call_end = max_s64(s->last_call_end, s->now);

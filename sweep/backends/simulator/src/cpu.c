@@ -53,6 +53,7 @@ static void kthread_run(sim *s, struct cpu *c)
 	if (s->locks_held)
 		sim_fail(s, "policy '%s' returned from a callback with a lock held", s->policy->name);
 	s->cpu_callback_ps += (u64)(s->now - start);
+	c->policy_ran_ps = s->now;
 	if (more)
 		return;
 	c->rq_head = k->next;

@@ -57,6 +57,8 @@ struct sim_machine {
 
 	/* [costs] */
 	int64_t unlink_ps; /* per object, all that a call does beside the policy */
+	int64_t call_cold_ps;	    /* on top, per call whose CPU has run no policy for so long: */
+	int64_t call_cold_after_ps; /* its code and data have left the caches */
 	int64_t link_ps, walk_ps, store_ps, compare_ps;
 	int64_t lock_ps;	    /* lock and unlock, nobody else there */
 	int64_t lock_handoff_ps;    /* on top, when somebody else held it or had it last */

@@ -118,6 +118,7 @@ void softirq_burst(sim *s, struct cpu *c)
 	bool more = softirq_loop(s, c, idle);
 
 	s->cpu_callback_ps += s->now - start;
+	c->policy_ran_ps = s->now;
 	if (more)
 		kthread_wake(s, &c->ksoftirqd, s->now);
 }

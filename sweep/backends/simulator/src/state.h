@@ -165,6 +165,7 @@ struct cpu {
 	struct task_call *call;	   /* in progress, not asleep */
 	struct task_call *resumed; /* woken up again, in order */
 	struct kthread *rq_head, *rq_tail;
+	s64 policy_ran_ps; /* until when code of the policy ran here last */
 	bool kthread_turn;
 	s64 slice_end;
 	bool softirq_pending;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from tests.sweep.backends.simulator.scenes import MS, Profile, birth, exit_mm, faults, kernel, munmap, replay
@@ -54,6 +55,22 @@ def machine(*, nocb: bool = False, hz: int = 1000) -> Profile:
 
 
 def one_exit(nr_objects: int) -> Replay:
-    """One large teardown: 60 ms."""
+    """One large teardown on a CPU that stays in user mode: 60 ms."""
     rows = [birth(0, 0, 0, nr_objects), exit_mm(20 * MS, 0, 0, nr_objects)]
+    rows += [faults(t * 10 * MS, 0, 1) for t in range(1, 7)]
     return replay(rows, duration_ns=60 * MS)
+
+
+def first(whole: Replay, duration_ns: int) -> Replay:
+    """The beginning of a longer one, without preempted readers: a single one of those changes the outcome."""
+    rows = whole.t_ns <= duration_ns
+    return replace(
+        whole,
+        t_ns=whole.t_ns[rows],
+        cpu=whole.cpu[rows],
+        mm=whole.mm[rows],
+        kind=whole.kind[rows],
+        n=whole.n[rows],
+        duration_ns=duration_ns,
+        readers=replace(whole.readers, preempted_ppm=0),
+    )

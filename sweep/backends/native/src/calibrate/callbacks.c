@@ -5,13 +5,12 @@
 
 static void release_pages(struct policy_run *run, struct batch *b)
 {
-	const u64 stamps = here->stamps, begin = clock_now();
+	const u64 begin = clock_now();
 
 	for (u32 i = 0; i < b->nr_pages; i++)
 		plat_release(run, b->pages[i], 4096);
 	if (b->counts && b->nr_pages)
-		series_add(S_RELEASE, probe->objects,
-			   net_ns(begin, clock_now(), here->stamps - stamps + 1) / b->nr_pages);
+		series_add(S_RELEASE, probe->objects, net_ns(begin, clock_now()) / b->nr_pages);
 	b->nr_pages = 0;
 }
 
@@ -27,12 +26,11 @@ void free_all(struct policy_run *run, struct plat_rcu_head *head)
 	struct batch *b = (struct batch *)(uintptr_t)dead_of(head)->word;
 	const struct probe *p = probe;
 	enum series series = NR_SERIES;
-	u64 stamps, begin, end;
+	u64 begin, end;
 
 	if (b->counts)
 		series_add(S_GP_LENGTH, p->objects, clock_to_ns(clock_now() - b->posted));
 	release_pages(run, b);
-	stamps = here->stamps;
 	begin = clock_now();
 	switch (p->in_callback) {
 	case CHAIN:
@@ -53,12 +51,12 @@ void free_all(struct policy_run *run, struct plat_rcu_head *head)
 	}
 	end = clock_now();
 	if (b->counts && series != NR_SERIES)
-		series_add(series, p->objects, net_ns(begin, end, here->stamps - stamps + 1) / b->nr);
+		series_add(series, p->objects, net_ns(begin, end) / b->nr);
 }
 
 static void last_of_each(struct policy_run *run, struct batch *b)
 {
-	const double ns = net_ns(b->first_callback, b->last_callback, here->stamps - b->callback_stamps - 1);
+	const double ns = clock_to_ns(b->last_callback - b->first_callback);
 	const bool away = sched_getcpu() != b->posted_on;
 	enum series series = away ? S_CALLBACK_FREE_AWAY : S_CALLBACK_FREE;
 
@@ -72,23 +70,26 @@ static void last_of_each(struct policy_run *run, struct batch *b)
 			   ns / (b->nr - 1));
 }
 
+#define READ_EVERY 16 /* callbacks: as often as the benchmark does for frees */
+
 /* One of many: from the end of the first to the end of the last one, unless something came in between. */
 void each(struct policy_run *run, struct plat_rcu_head *head)
 {
 	struct batch *b = (struct batch *)(uintptr_t)dead_of(head)->word;
+	u64 now;
 
 	if (probe->in_callback == EACH_FREES)
 		plat_free(run, dead_of(head), DEAD_READY);
-	else
-		stamp(here);
-	if (!b->callbacks++) {
+	if (b->callbacks++ % READ_EVERY && b->callbacks != b->nr)
+		return;
+	now = clock_now();
+	if (b->callbacks == 1) {
 		b->split = false;
-		b->first_callback = here->last_stamp;
-		b->callback_stamps = here->stamps;
+		b->first_callback = now;
 	} else {
-		b->split |= here->last_stamp - b->last_callback > clock_of_ns(GAP_NS);
+		b->split |= now - b->last_callback > clock_of_ns(GAP_NS);
 	}
-	b->last_callback = here->last_stamp;
+	b->last_callback = now;
 	if (b->callbacks == b->nr)
 		last_of_each(run, b);
 }

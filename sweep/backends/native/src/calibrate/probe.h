@@ -32,8 +32,8 @@ struct batch { /* of one exit */
 	struct dead_object *objects[MAX_OBJECTS], *others[MAX_OBJECTS];
 	void *pages[ALLOCS];
 	u32 nr, nr_pages;
-	u64 begin, stamps, softirqs;			    /* where timing began */
-	u64 first_callback, last_callback, callback_stamps; /* EACH_... */
+	u64 begin, softirqs;		   /* where timing began */
+	u64 first_callback, last_callback; /* EACH_... */
 	u32 callbacks;
 	u64 posted; /* units */
 	bool counts, split;
@@ -43,9 +43,10 @@ struct batch { /* of one exit */
 extern const struct probe *probe; /* at work */
 extern struct batch *batch;	  /* of the present exit */
 
-static inline double net_ns(u64 begin, u64 end, u64 stamps)
+/* Without what reading the clock at both ends adds. */
+static inline double net_ns(u64 begin, u64 end)
 {
-	return clock_to_ns(end - begin) - (double)stamps * clock_scale.stamp_ns;
+	return clock_to_ns(end - begin) - clock_scale.stamp_ns;
 }
 
 static inline u64 softirqs_in_calls(void)
@@ -56,14 +57,12 @@ static inline u64 softirqs_in_calls(void)
 static inline void time_begins(void)
 {
 	batch->softirqs = softirqs_in_calls();
-	batch->stamps = here->stamps;
 	batch->begin = clock_now();
 }
 
-/* The clock was read once at each end, which makes one too many. */
 static inline void time_ends(enum series series, double count)
 {
-	const double ns = net_ns(batch->begin, clock_now(), here->stamps - batch->stamps + 1);
+	const double ns = net_ns(batch->begin, clock_now());
 
 	if (batch->counts && count > 0 && softirqs_in_calls() == batch->softirqs)
 		series_add(series, probe->objects, ns / count);

@@ -14,7 +14,7 @@ static void free_slab(struct policy_run *run, struct dead_object **objects, u32 
 	const bool flushes = run->cpus[0].slab.nr_partial >= (u32)run->m.cpu_partial_slabs;
 	const bool active = atomic_load(&run->cpus[0].slab.active) == slab_number(run, objects[0]);
 	const bool whole = nr == (u32)run->m.objects_per_slab;
-	const u64 stamps = here->stamps, before = given_back();
+	const u64 softirqs = softirqs_in_calls(), before = given_back();
 	u64 t[3], discards;
 	double first, others;
 
@@ -25,10 +25,10 @@ static void free_slab(struct policy_run *run, struct dead_object **objects, u32 
 	for (u32 i = 1; i < nr; i++)
 		plat_free(run, objects[i], DEAD_POSTPONED);
 	t[2] = clock_fenced();
-	if (!batch->counts || nr < 4 || here->stamps - stamps != nr + discards)
-		return; /* a softirq came in between */
-	first = net_ns(t[0], t[1], 1 + discards) - fenced_ns;
-	others = (net_ns(t[1], t[2], nr - 1) - fenced_ns) / (nr - 1);
+	if (!batch->counts || nr < 4 || softirqs_in_calls() != softirqs)
+		return;
+	first = clock_to_ns(t[1] - t[0]) - fenced_ns;
+	others = (clock_to_ns(t[2] - t[1]) - fenced_ns) / (nr - 1);
 	if (active)
 		series_add(S_SLAB_FAST, probe->objects, others);
 	if (active || !whole)
@@ -109,22 +109,21 @@ void on_work(struct policy_run *run, struct plat_work *unused)
 
 	(void)run, (void)unused;
 	wait_for_readers();
-	series_add(S_READERS, 0, net_ns(begin, clock_now(), 1));
+	series_add(S_READERS, 0, net_ns(begin, clock_now()));
 }
 
 /* What is done once per call, or less. */
 void small_steps(struct policy_run *run, struct plat_work *work)
 {
 	struct cpu *c = &run->cpus[0];
-	u64 begin, limit, stamps, callbacks;
+	u64 begin, limit, callbacks;
 	bool queued;
 	double ns;
 
 	callbacks = atomic_load(&here->count.callbacks);
-	stamps = here->stamps;
 	begin = clock_fenced();
 	softirq_burst(run, c);
-	ns = net_ns(begin, clock_fenced(), here->stamps - stamps) - fenced_ns;
+	ns = clock_to_ns(clock_fenced() - begin) - fenced_ns;
 	if (batch->counts && atomic_load(&here->count.callbacks) == callbacks)
 		series_add(S_SOFTIRQ, 0, ns);
 	begin = clock_fenced();
@@ -140,5 +139,5 @@ void small_steps(struct policy_run *run, struct plat_work *work)
 	while (!gp_active(run) && clock_now() < limit)
 		cpu_relax();
 	if (batch->counts && gp_active(run))
-		series_add(S_GP_BEGIN, 0, net_ns(begin, clock_now(), 1));
+		series_add(S_GP_BEGIN, 0, net_ns(begin, clock_now()));
 }

@@ -1,0 +1,1 @@
+"""Backend kernel: the policies inside a real Linux kernel, in a guest of QEMU."""

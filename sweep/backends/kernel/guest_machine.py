@@ -1,0 +1,177 @@
+"""One running guest: booted, spoken to over its port, ended by its process id.
+
+Whatever goes wrong in there - a panic, a hang, no memory - is a GuestError with the console's last lines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sweep.backends.kernel.boot import Accelerator, BootSettings
+from sweep.backends.kernel.console import extract
+from sweep.backends.kernel.image import KernelImage, find_program
+
+BOOT_TIMEOUT_S: Final = {"kvm": 20.0, "tcg": 90.0}
+_END_TIMEOUT_S: Final = 10.0
+
+
+class GuestError(RuntimeError):
+    """The guest is gone, or does not answer. The message ends with the console's last lines."""
+
+
+class Frame(IntEnum):
+    """As in guest/init.c."""
+
+    TRIAL = 1
+    ABORT = 2
+    UNLOAD = 3
+    LOAD = 4
+    OFF = 5
+
+
+class Guest:
+    """A booted guest with the module loaded. A context manager: at its end no process is left."""
+
+    def __init__(
+        self, image: KernelImage, initramfs: Path, settings: BootSettings, accelerator: Accelerator
+    ) -> None:
+        """Boots. Raises GuestError when it does not, and LabError where QEMU is missing."""
+        self.accelerator = accelerator
+        self._directory = tempfile.TemporaryDirectory(prefix="rcu-sweep-guest-")
+        self._console = Path(self._directory.name) / "console"
+        self._port, theirs = socket.socketpair()
+        self._received = b""
+        arguments = settings.arguments(accelerator, image.vmlinuz, initramfs, self._console, theirs.fileno())
+        program = find_program("qemu-system-x86_64")
+        self._errors = (Path(self._directory.name) / "errors").open("w+")
+        self._process = subprocess.Popen(
+            [program, *arguments],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+        )
+        theirs.close()
+        try:
+            ready = self._answer(BOOT_TIMEOUT_S[accelerator])
+            if ready.get("ready") != 0:
+                raise self._error(f"the module could not be loaded ({os.strerror(ready.get('ready', 0))})")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """Of QEMU."""
+        return self._process.pid
+
+    def console(self) -> str:
+        """All that the guest's kernel has said so far."""
+        return self._console.read_text(errors="replace") if self._console.exists() else ""
+
+    # -- trials -----------------------------------------------------------------------------------
+
+    def begin(self, request: bytes) -> None:
+        """Hand a trial over. Raises GuestError."""
+        self._send(Frame.TRIAL, request)
+
+    def answers(self, timeout_s: float) -> Iterator[dict[str, Any]]:
+        """The JSON lines of a trial, without the last. Raises GuestError after timeout_s."""
+        until = time.monotonic() + timeout_s
+        while not (line := self._answer(until - time.monotonic())).get("done"):
+            yield line
+
+    def trial(self, request: bytes, timeout_s: float) -> list[dict[str, Any]]:
+        """Run a trial to its end."""
+        self.begin(request)
+        return list(self.answers(timeout_s))
+
+    def abort(self, timeout_s: float = 60.0) -> None:
+        """End the trial that runs, if any; what it had said is dropped. Raises GuestError."""
+        self._send(Frame.ABORT)
+        until = time.monotonic() + timeout_s
+        while "aborted" not in self._answer(until - time.monotonic()):
+            pass
+
+    def unload(self, timeout_s: float = 60.0) -> int:
+        """Unload the module: 0, or the error number (EAGAIN while a trial runs). Raises GuestError."""
+        self._send(Frame.UNLOAD)
+        return int(self._answer(timeout_s)["unloaded"])
+
+    def load(self, timeout_s: float = 60.0) -> int:
+        """Load the module again: 0, or the error number. Raises GuestError."""
+        self._send(Frame.LOAD)
+        return int(self._answer(timeout_s)["loaded"])
+
+    def close(self) -> None:
+        """End the guest: asked first, then by its process id."""
+        if self._process.poll() is None:
+            try:
+                self._send(Frame.OFF)
+                self._process.wait(_END_TIMEOUT_S)
+            except (GuestError, subprocess.TimeoutExpired):
+                self._process.kill()
+                self._process.wait()
+        self._port.close()
+        self._errors.close()
+        self._directory.cleanup()
+
+    # -- the port ---------------------------------------------------------------------------------
+
+    def _send(self, kind: Frame, data: bytes = b"") -> None:
+        try:
+            self._port.settimeout(60.0)
+            self._port.sendall(struct.pack("=IIQ", kind, 0, len(data)) + data)
+        except OSError as error:
+            raise self._error(f"the guest takes no request ({error})") from error
+
+    def _answer(self, timeout_s: float) -> dict[str, Any]:
+        """The next line that the guest says."""
+        until = time.monotonic() + timeout_s
+        while b"\n" not in self._received:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise self._error("the guest does not answer in time")
+            if not select.select([self._port], [], [], min(left, 1.0))[0]:
+                if self._process.poll() is not None:
+                    raise self._error("the guest has ended")
+                continue
+            self._received += self._receive()
+        line, _, self._received = self._received.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _receive(self) -> bytes:
+        try:
+            data = self._port.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            raise self._error("the guest has ended")
+        return data
+
+    def _error(self, what: str) -> GuestError:
+        if not self._errors.closed:
+            self._errors.flush()
+        said = (Path(self._directory.name) / "errors").read_text(errors="replace").strip()
+        return GuestError("\n".join(part for part in (what, said, extract(self.console())) if part))
