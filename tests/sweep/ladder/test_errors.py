@@ -1,7 +1,7 @@
 """The simulator's error as it is learned: what is common, what is each one's own, and how sure it is."""
 
-import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.agreement import model
-from sweep.agreement.model import AgreementError
+from sweep.agreement.model import (
+    Agreement,
+    AgreementError,
+    Correlation,
+    LogError,
+    MetricAgreement,
+    PartAgreement,
+)
 from sweep.ladder.errors import FLOOR, OWN, STATED, Error, ErrorModel, Prior, log_ratio
 from sweep.ladder.rungs import MAX_WEIGHT, priors
 from sweep.study import Study
@@ -121,50 +128,30 @@ def test_noise_is_not_held_against_the_simulator() -> None:
 # -- from an agreement --------------------------------------------------------------------------
 
 
+def metric(name: str, relative: LogError) -> MetricAgreement:
+    nothing, none = Correlation(None, None), LogError(0.0, 0.0, 0)
+    return MetricAgreement(name, 480, 0, nothing, (), nothing, nothing, 0.1, 0.3, none, relative, (), None)
+
+
 def agreement(place: Path, **changes: object) -> str:
     """As `agree` writes it."""
-    nothing = {"spearman": None, "kendall": None}
-    plain = {"bias": 0.0, "spread": 0.0, "pairs": 0}
-    metric = {
-        "pairs": 480,
-        "left_out": 0,
-        "pooled": nothing,
-        "within": [],
-        "within_median": nothing,
-        "within_min": nothing,
-        "median_error": 0.1,
-        "p90_error": 0.3,
-        "absolute": plain,
-        "by_policy": [],
-        "noise": None,
-    }
-    names = ["exit_latency_ns.p99", "retained_bytes.mean"]
-    part = {
-        "part": "all",
-        "workloads": ["make-j2"],
-        "configurations": 60,
-        "violations_agree": 1,
-        "violations_differ": 0,
-        "metrics": [
-            metric | {"metric": name, "relative": {"bias": 0.2 + i, "spread": 0.1 + i, "pairs": 480}}
-            for i, name in enumerate(names)
-        ],
-        "fronts": [],
-    }
-    document = {
-        "machine": "vm-2cpu",
-        "machine_key": "0123456789abcdef",
-        "simulator": "s",
-        "bench": "b",
-        "measured_on": "2026-01-01",
-        "seed": 1,
-        "objectives": names,
-        "parts": [part],
-        "drift": [],
-    }
+    names = ("exit_latency_ns.p99", "retained_bytes.mean")
+    metrics = tuple(metric(name, LogError(0.2 + i, 0.1 + i, 480)) for i, name in enumerate(names))
+    found = Agreement(
+        machine="vm-2cpu",
+        machine_key="0123456789abcdef",
+        simulator="s",
+        bench="b",
+        measured_on="2026-01-01",
+        seed=1,
+        objectives=names,
+        passes=480,
+        disturbed=0,
+        parts=(PartAgreement("all", ("make-j2",), 60, 1, 0, metrics, ()),),
+        drift=(),
+    )
     path = place / "agreement.json"
-    path.write_text(json.dumps(document | changes))
-    model.load(path)
+    path.write_text(model.dump(replace(found, **changes)))  # type: ignore[arg-type]
     return str(path)
 
 
