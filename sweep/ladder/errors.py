@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
-from scipy import linalg, stats
 
 from sweep.noise import Array
 
@@ -128,6 +127,8 @@ class ErrorModel:
         within = overall.spread**2 * _alike(known, known) + np.diag(noise + own + _JITTER)
         across = overall.spread**2 * _alike(known, points)
         errors = np.array([log_ratio(pair.measured[place], pair.simulated[place]) for _, pair in of])
+        from scipy import linalg  # here: commands that only read a study's file do not need it
+
         solved = linalg.cho_solve(linalg.cho_factor(within), across)
         return _Process(overall.bias + solved.T @ (errors - overall.bias), prior - across.T @ solved)
 
@@ -191,4 +192,6 @@ def _alike(left: Sequence[Simulated], right: Sequence[Simulated]) -> Array:
 def _spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
     if len(pairs) < 3 or any(len(set(column)) < 2 for column in zip(*pairs, strict=True)):
         return None
+    from scipy import stats
+
     return float(stats.spearmanr(pairs).statistic)

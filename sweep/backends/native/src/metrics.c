@@ -71,12 +71,10 @@ static struct accounts add_up(const struct policy_run *run)
 	struct accounts a = { 0 };
 
 	for (u32 i = 0; i < run->nr_objects; i++) {
-		const u64 freed_at = run->freed_at[i];
-
 		if (run->unlinked_at[i])
 			enter(run, &a, POSTPONED, run->unlinked_at[i], 1);
-		if (freed_at)
-			enter(run, &a, freed_at & FREED_WHEN_READY ? READY : POSTPONED, freed_at, -1);
+		if (run->freed[i])
+			enter(run, &a, run->freed[i] & 1 ? READY : POSTPONED, run->freed[i] >> 1, -1);
 	}
 	for (u32 i = 0; i < run->nr_contexts; i++) {
 		const struct context *ctx = &run->contexts[i];
@@ -111,12 +109,12 @@ static void ages(const struct policy_run *run, struct pass_result *result)
 	u64 nr = 0;
 
 	for (u32 i = 0; i < run->nr_objects; i++) {
-		const u64 from = run->unlinked_at[i], to = run->freed_at[i];
+		const u64 from = run->unlinked_at[i], to = run->freed[i] >> 1;
 
 		if (!from || from > run->end)
 			continue;
 		if (to && to <= run->end)
-			age[nr++] = to > from ? clock_to_ns(to - from) : 0; /* to: without its lowest bit */
+			age[nr++] = clock_to_ns(to - from);
 		sum += (s64)(to && to <= run->end ? to : run->end) - (s64)from;
 	}
 	result->freed = nr;

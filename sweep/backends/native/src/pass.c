@@ -41,7 +41,7 @@ static void setup_objects(struct policy_run *run)
 	run->slots = zalloc(nr * sizeof(*run->slots));
 	run->born_at = zalloc(nr * sizeof(u64));
 	run->unlinked_at = zalloc(nr * sizeof(u64));
-	run->freed_at = zalloc(nr * sizeof(u64));
+	run->freed = zalloc(nr * sizeof(u64));
 	run->slab_of = zalloc(nr * sizeof(u32));
 	if (run->on_slab)
 		slab_setup(run);
@@ -254,7 +254,7 @@ void pass_free(struct policy_run *run)
 	free((void *)run->slots);
 	free(run->born_at);
 	free(run->unlinked_at);
-	free(run->freed_at);
+	free(run->freed);
 	free(run->slab_of);
 	free(run->groups);
 	free(run->row_links);

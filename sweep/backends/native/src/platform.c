@@ -185,7 +185,7 @@ static u32 let_go(struct policy_run *run, struct dead_object *dead)
 
 static void note_freed(struct policy_run *run, u32 number, u64 now, enum dead_state from)
 {
-	run->freed_at[number] = (now & ~(u64)FREED_WHEN_READY) | (from == DEAD_READY ? FREED_WHEN_READY : 0);
+	run->freed[number] = now << 1 | (from == DEAD_READY);
 }
 
 void plat_free_bulk(struct policy_run *run, struct dead_object **objects, u32 nr, enum dead_state from)

@@ -42,8 +42,6 @@ struct object {
 	u32 unused;
 };
 
-#define FREED_WHEN_READY 1u
-
 #define CANARY_LIVE 0x11fe0b1ec7511feull
 #define CANARY_FREED 0xdeadf4eed0b1ec7ull
 #define CANARY_GONE 0x90e90e90e90e90eull /* its slab went back to the page allocator */
@@ -341,7 +339,7 @@ struct policy_run {
 	u32 nr_objects;
 	_Atomic(struct object *) *slots; /* NULL: not born yet, or unlinked */
 	u64 *born_at, *unlinked_at;
-	u64 *freed_at; /* the lowest bit tells from where: FREED_WHEN_READY */
+	u64 *freed; /* twice the time; the lowest bit tells that it was ready. 0: not freed */
 	u32 *slab_of;
 
 	struct gp gp;

@@ -56,8 +56,8 @@ double retained_peak_bytes(const struct policy_run *run)
 	for (u32 i = 0; i < run->nr_objects; i++) {
 		if (run->unlinked_at[i] && run->unlinked_at[i] <= run->end)
 			changes[nr++] = (struct change){ run->unlinked_at[i], run->m.object_bytes };
-		if (run->freed_at[i] && run->freed_at[i] <= run->end)
-			changes[nr++] = (struct change){ run->freed_at[i], -run->m.object_bytes };
+		if (run->freed[i] && run->freed[i] >> 1 <= run->end)
+			changes[nr++] = (struct change){ run->freed[i] >> 1, -run->m.object_bytes };
 	}
 	for (u32 i = 0; i < run->nr_contexts; i++)
 		for (u64 k = 0; k < run->contexts[i].log.nr; k++) {

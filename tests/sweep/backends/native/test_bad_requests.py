@@ -13,7 +13,7 @@ import pytest
 
 from tests.sweep.backends.native import scenes
 from tests.sweep.backends.native.requests import Request, ask
-from tests.sweep.backends.native.test_program import request
+from tests.sweep.backends.native.test_passes import request
 
 
 def good() -> Request:

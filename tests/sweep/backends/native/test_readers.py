@@ -10,7 +10,7 @@ import policies
 from tests.sweep.backends.native import scenes
 from tests.sweep.backends.native.conftest import wrong_policies
 from tests.sweep.backends.native.requests import ALLOCATORS, RCU, Request, ask
-from tests.sweep.backends.native.test_program import MODES, TYPE_STABLE, one_pass, request
+from tests.sweep.backends.native.test_passes import MODES, TYPE_STABLE, one_pass, request
 
 FAULTS = {  # of the policies in wrong.c, and how they show here
     "forgets": "has lost something",

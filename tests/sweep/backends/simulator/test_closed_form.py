@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from sweep.backends.simulator import SimulationResult, simulate
-from tests.sweep.backends.simulator.scenes import MS, Profile, exit_mm, ideal, replay
+from tests.sweep.backends.simulator.scenes import MS, Profile, birth, exit_mm, ideal, replay
 
 T_NS, SPAN_NS, BYTES = 3 * MS, 500 * MS, 192
 U, L_, LOCK, C, W, F, G = 500_000, 2_000, 12_000, 25_000, 20_000, 25_000, 4 * MS * 1000
@@ -112,3 +112,37 @@ def test_direct_exit(case: Case) -> None:
     assert m.retained_bytes.mean == m.retained_split.postponed == exact(mean_bytes(case.n * F))
     assert m.retained_bytes.peak == BYTES
     assert m.callbacks == 0
+
+
+# -- what cools --
+
+
+@pytest.mark.parametrize("unused_ns", [0, MS, 5 * MS, 10 * MS, 40 * MS])
+def test_calls_and_objects_cool_in_proportion_to_the_time(unused_ns: int) -> None:
+    """Two calls of one object each: the second one begins so long after the first has ended, and its object was
+    born with it. What is not used for 10 ms is cold."""
+    cold, call_ps, object_ps = 10 * MS, 4_000_000, 30_000
+    profile = machine(CASES[0]).with_(call_cold_ps=call_ps, object_cold_ps=object_ps, cool_ps=cold * 1000)
+    first_ns = 2 * cold
+    rows = [birth(first_ns, 0, 0, 1), exit_mm(first_ns, 0, 0, 1)]
+    second_ns = first_ns + unused_ns + MS
+    rows += [birth(first_ns + MS, 0, 1, 1), exit_mm(second_ns, 0, 1, 1)]
+    plain = machine(CASES[0])
+    result = simulate(
+        replay(rows, duration_ns=SPAN_NS), profile, "direct_exit", {}, series_interval_ns=SPAN_NS
+    )
+    warm = simulate(replay(rows, duration_ns=SPAN_NS), plain, "direct_exit", {}, series_interval_ns=SPAN_NS)
+    assert result.calls is not None
+    assert warm.calls is not None
+    ended_ps = first_ns * 1000 + result.calls["latency_ps"].to_pylist()[0]
+    gap_ps = second_ns * 1000 - ended_ps
+    added = [
+        a - b
+        for a, b in zip(
+            result.calls["latency_ps"].to_pylist(), warm.calls["latency_ps"].to_pylist(), strict=True
+        )
+    ]
+    assert added[0] == pytest.approx(call_ps, abs=20)  # nothing ran for twice as long; its object is new
+    call_part = call_ps * min(gap_ps, cold * 1000) / (cold * 1000)
+    object_part = object_ps * min(unused_ns / cold, 1)
+    assert added[1] == pytest.approx(call_part + object_part, rel=0.001, abs=20)
