@@ -24,6 +24,7 @@ LADDER: dict[str, object] = {
     "policies": ["per_object", "fixed_batch", "whole_list", "dead_list_shrinker", "amortized"],
     "ladder": ["simulator", "native"],
     "budget": {"trials": 120, "native_blocks": 90},
+    "sampler": "nsga2",
     "population": 16,
 }
 
