@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -106,12 +105,12 @@ def test_the_baselines_counts_are_its_own(tmp_path: Path) -> None:
 
 
 def stopping(number: int) -> Callable[..., process.Ended]:
-    """Sends a signal to the program once it runs."""
+    """Sends a signal to the program as soon as it runs."""
     popen = process.subprocess.Popen
 
     def started(*args: Any, **more: Any) -> Any:
         made = popen(*args, **more)
-        threading.Timer(0.3, lambda: os.kill(made.pid, number)).start()
+        os.kill(made.pid, number)
         return made
 
     return started
