@@ -362,9 +362,8 @@ GIVEN: Final[Mapping[str, tuple[float, str]]] = {
         "the benchmark's gp_end() changes one word under a lock; readers are waited for beside the CPUs",
     ),
     "costs.cool_ns": (
-        10_000_000,
-        "exits of one object 0.1, 0.3, 1, 3, 10 and 40 ms apart took 30, 150, 220, 360, 1,150 and 1,140 ns (of three "
-        "policies, median): no more from 10 ms on; objects 0.02, 0.2, 2, 9 and 100 ms old 10, 12, 16, 21 and 21 ns each",
+        1_000_000,
+        "of 0.1 to 10 ms what fits four workloads best (docs/agreement.md); on an idle machine caches take 10 ms",
     ),
     "costs.free_hook_ns": (0, "no memory cgroup accounts the objects in user space"),
 }
