@@ -92,10 +92,12 @@ def test_what_comes_out_is_a_part_of_the_whole_or_an_error(param: Param, wanted:
     except PolicyError:
         return
     assert len(part.values) > 0
-    some = part.values[:1000]  # a range may have more values than there is memory
-    assert len(set(some)) == len(some)
+    if isinstance(part.values, range):  # it may have more values than there is memory
+        assert part.values.step == 1
+    else:
+        assert len(set(part.values)) == len(part.values)
     assert all(value in whole for value in (part.values[0], part.values[-1], part.start))
     assert part.start in part.values
     if param.type == "int":
-        assert list(some) == sorted(some)
-        assert all(type(value) is int for value in some)
+        assert isinstance(part.values, range) or list(part.values) == sorted(part.values)
+        assert all(type(value) is int for value in part.values[:10])
