@@ -73,6 +73,7 @@ def test_a_machine_that_the_program_cannot_play_is_refused() -> None:
         program.run(fakes.request(replay=exits(), machine=constant), timeout_s=60)
 
 
+@pytest.mark.alone  # else some callbacks end after the measured span
 def test_the_evaluator_measures(tmp_path: Path) -> None:
     one_cpu = machine.load("vm-2cpu").with_(**{"cpu.nr_cpus": 1})
     scenario = Scenario("exits@vm", "0" * 16, exits(), one_cpu, 0)
@@ -91,9 +92,10 @@ def test_the_evaluator_measures(tmp_path: Path) -> None:
     # One list instead of 50 callbacks.
     callbacks = evidence.ratio("callbacks")
     assert callbacks is not None
-    assert callbacks.value < 0.2
+    assert callbacks.high < 0.2
 
 
+@pytest.mark.alone  # else some callbacks end after the measured span
 def test_the_baselines_counts_are_its_own(tmp_path: Path) -> None:
     one_cpu = machine.load("vm-2cpu").with_(**{"cpu.nr_cpus": 1})
     scenario = Scenario("exits@vm", "0" * 16, exits(), one_cpu, 0)
@@ -101,7 +103,7 @@ def test_the_baselines_counts_are_its_own(tmp_path: Path) -> None:
     ((_, evidence),) = native(baseline(), {}).evidence
     callbacks = evidence.ratio("callbacks")
     assert callbacks is not None
-    assert 0.5 < callbacks.value < 2  # on a busy machine some end after the measured span
+    assert callbacks.value == pytest.approx(1, abs=0.2)
 
 
 def stopping(number: int) -> Callable[..., process.Ended]:
