@@ -31,32 +31,49 @@ def free_ports(count: int) -> list[int]:
         return [server.getsockname()[1] for server in bound]
 
 
+ATTEMPTS = 3  # on a busy machine Ray gives up waiting for its own processes
+
+
+def head(place: str, environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], int] | str:
+    """A head with two CPUs and the port of its dashboard, or what it said when it did not start."""
+    port, dashboard, agent, client = free_ports(4)
+    command = [RAY, "start", "--head", "--block", "--num-cpus=2", f"--port={port}", f"--temp-dir={place}"]
+    command += ["--include-dashboard=true", f"--dashboard-port={dashboard}"]
+    command += [f"--dashboard-agent-listen-port={agent}", f"--ray-client-server-port={client}"]
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    assert process.stdout is not None
+    said = b""
+    for line in process.stdout:
+        said += line
+        if b"Ray runtime started." in line:
+            return process, dashboard
+    process.wait(60)
+    return said.decode(errors="replace")
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """The dashboard of a head with two CPUs."""
-    port, dashboard, agent, client = free_ports(4)
+    """Of a dashboard."""
     environment = os.environ | {
         "PATH": f"{RAY.parent}{os.pathsep}{os.environ['PATH']}",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
-    with tempfile.TemporaryDirectory(prefix="sw-", dir="/tmp") as place:
-        command = [RAY, "start", "--head", "--block", "--num-cpus=2", f"--port={port}", f"--temp-dir={place}"]
-        command += ["--include-dashboard=true", f"--dashboard-port={dashboard}"]
-        command += [f"--dashboard-agent-listen-port={agent}", f"--ray-client-server-port={client}"]
-        head = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-        )
+    with ExitStack() as stack:
+        for _ in range(ATTEMPTS):
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="sw-", dir="/tmp"))
+            started = head(place, environment)
+            if not isinstance(started, str):
+                break
+        else:
+            pytest.fail(f"Ray does not start: {started}")
+        process, dashboard = started
         try:
-            assert head.stdout is not None
-            for line in head.stdout:
-                if b"Ray runtime started." in line:
-                    break
-            else:
-                pytest.fail("Ray does not start")
             yield f"http://127.0.0.1:{dashboard}"
         finally:
-            head.terminate()
-            head.wait(60)
+            process.terminate()
+            process.wait(60)
 
 
 @pytest.fixture
