@@ -11,13 +11,13 @@ from sweep import defaults
 from sweep.cli.app import app, run
 from sweep.cli.options import Form, Format, StoreOption
 
-export = typer.Typer(no_args_is_help=True, help="Write what was found for use elsewhere.")
+export = typer.Typer(no_args_is_help=True)
 app.add_typer(export, name="export")
 
 
 @export.callback()
 def _export() -> None:
-    """Write what was found for use elsewhere. Example: python -m sweep export kernel quick -o out/"""
+    """Write what was found for use elsewhere. Example: python -m sweep export kernel quick"""
 
 
 @export.command("kernel")

@@ -213,9 +213,9 @@ static int check(const struct policy *policy, bool recommended)
 		       atomic_read(&nr_freed), objects);
 		error = -EIO;
 	} else {
-		pr_info("policy=%s role=%s objects=%u freed=%d exit_ns_per_object=%llu callbacks=%llu ok\n",
-			policy->name, recommended ? "recommended" : "baseline", objects,
-			atomic_read(&nr_freed), ns_per_object, callbacks);
+		pr_notice("policy=%s role=%s objects=%u freed=%d exit_ns_per_object=%llu callbacks=%llu ok\n",
+			  policy->name, recommended ? "recommended" : "baseline", objects,
+			  atomic_read(&nr_freed), ns_per_object, callbacks);
 	}
 out:
 	if (run) {
