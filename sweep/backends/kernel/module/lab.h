@@ -228,6 +228,8 @@ int pressure_start(struct policy_run *run);
 int record_setup(struct policy_run *run);
 void record_teardown(struct policy_run *run);
 void record_change(struct policy_run *run, enum entry_kind kind, u64 t, s32 n);
+void record_start(struct policy_run *run, unsigned long cookie, u32 n);
+bool record_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_state from);
 void record_call(struct policy_run *run, u64 latency, u32 n, bool exits);
 int record_samples_start(struct policy_run *run);
 

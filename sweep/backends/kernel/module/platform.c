@@ -90,17 +90,9 @@ u64 plat_gp_snapshot(struct policy_run *run)
 u64 plat_gp_start(struct policy_run *run, u32 nr_objects)
 {
 	unsigned long cookie = start_poll_synchronize_rcu();
-	unsigned long flags;
 
-	if (!nr_objects)
-		return cookie;
-	record_change(run, ENTRY_POSTED, lab_now(run), (s32)nr_objects);
-	raw_spin_lock_irqsave(&run->starts_lock, flags);
-	if (run->nr_starts < LAB_MAX_STARTS)
-		run->starts[run->nr_starts++] = (struct lab_start){ cookie, nr_objects };
-	else
-		lab_fail(run, "more than %d grace periods are waited for at once", LAB_MAX_STARTS);
-	raw_spin_unlock_irqrestore(&run->starts_lock, flags);
+	if (nr_objects)
+		record_start(run, cookie, nr_objects);
 	return cookie;
 }
 
@@ -119,26 +111,9 @@ void plat_gp_wait(struct policy_run *run, u64 cookie)
 
 /* ---- the allocator ---- */
 
-/* An object may be freed: it is one, it is dead, and it has not been freed before. */
-static bool may_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_state from)
-{
-	u32 id = o->id;
-
-	if (o->canary != lab_canary(o, id) || !run->unlink[id] || run->freed[id]) {
-		lab_fail(run, "policy '%s' frees an object that is not dead (freed twice?)",
-			 run->policy->name);
-		return false;
-	}
-	if (run->cookie && !poll_state_synchronize_rcu(run->cookie[id]))
-		atomic64_inc(&run->freed_early);
-	run->freed[id] = 2 * t + (from == DEAD_READY);
-	WRITE_ONCE(o->canary, 0); /* what a reader that is still here sees */
-	return true;
-}
-
 void plat_free(struct policy_run *run, struct dead_object *object, enum dead_state from)
 {
-	if (may_free(run, (struct lab_object *)object, lab_now(run), from))
+	if (record_free(run, (struct lab_object *)object, lab_now(run), from))
 		kmem_cache_free(run->cache, object);
 }
 
@@ -148,7 +123,7 @@ void plat_free_bulk(struct policy_run *run, struct dead_object **objects, u32 nr
 	u32 i;
 
 	for (i = 0; i < nr; i++)
-		if (!may_free(run, (struct lab_object *)objects[i], t, from))
+		if (!record_free(run, (struct lab_object *)objects[i], t, from))
 			return;
 	kmem_cache_free_bulk(run->cache, nr, (void **)objects);
 }

@@ -137,3 +137,34 @@ void record_teardown(struct policy_run *run)
 	vfree(run->log);
 	free_percpu(run->cpus);
 }
+
+/* A grace period that a policy started by itself, and how many objects wait for it. */
+void record_start(struct policy_run *run, unsigned long cookie, u32 n)
+{
+	unsigned long flags;
+
+	record_change(run, ENTRY_POSTED, lab_now(run), (s32)n);
+	raw_spin_lock_irqsave(&run->starts_lock, flags);
+	if (run->nr_starts < LAB_MAX_STARTS)
+		run->starts[run->nr_starts++] = (struct lab_start){ cookie, n };
+	else
+		lab_fail(run, "more than %d grace periods are waited for at once", LAB_MAX_STARTS);
+	raw_spin_unlock_irqrestore(&run->starts_lock, flags);
+}
+
+/* An object may be freed: it is one, it is dead, and it has not been freed before. */
+bool record_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_state from)
+{
+	u32 id = o->id;
+
+	if (o->canary != lab_canary(o, id) || !run->unlink[id] || run->freed[id]) {
+		lab_fail(run, "policy '%s' frees an object that is not dead (freed twice?)",
+			 run->policy->name);
+		return false;
+	}
+	if (run->cookie && !poll_state_synchronize_rcu(run->cookie[id]))
+		atomic64_inc(&run->freed_early);
+	run->freed[id] = 2 * t + (from == DEAD_READY);
+	WRITE_ONCE(o->canary, 0); /* what a reader that is still here sees */
+	return true;
+}

@@ -1,0 +1,219 @@
+"""What this machine has of what the backends and tools use: found, versioned, tried."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sweep.backends.kernel.boot import BootSettings
+from sweep.backends.kernel.build import build
+from sweep.backends.kernel.errors import LabError
+from sweep.backends.kernel.guest_machine import Guest, GuestError
+from sweep.backends.kernel.image import APT as KERNEL_APT
+from sweep.backends.kernel.image import find_image
+from sweep.backends.kernel.initramfs import initramfs
+from sweep.backends.native import allocators
+
+_BUILD: Final = "make build"
+_ANSWER_TIMEOUT_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """usable: None, it was not tried. why: it is not usable, in words. install: the one command that mends it; empty
+    where none does. required: nothing works without it."""
+
+    name: str
+    purpose: str
+    present: bool
+    version: str = ""
+    usable: bool | None = None
+    why: str = ""
+    install: str = ""
+    required: bool = False
+
+
+def examine(*, boot: bool) -> Iterator[Part]:
+    """Every part, in the order of a list for people. boot: try KVM by booting a guest with it."""
+    yield _catalogue()
+    yield _simulator()
+    yield _library("liburcu", "native backend", allocators.LIBURCU)
+    for name, library in allocators.LIBRARIES.items():
+        yield _library(name, "native backend: allocator", library)
+    yield _program("QEMU", "kernel lab", "qemu-system-x86_64", "apt-get install qemu-system-x86")
+    yield _image()
+    yield _headers("6.12", "kernel lab, exported module", "apt-get install linux-headers-6.12-cloud-amd64")
+    yield _headers("6.1", "exported module", "apt-get install linux-headers-cloud-amd64")
+    yield _kvm(boot)
+    yield _program("bpftrace", "recording workloads", "bpftrace", "apt-get install bpftrace")
+    yield _tracefs()
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    browser = next((b for b in browsers if shutil.which(b)), browsers[0])
+    yield _program("Chromium", "tests of the report", browser, "apt-get install chromium")
+    yield _namespaces()
+    yield _package("PyTorch", "sampler gp", "torch")
+    yield _package("MLflow", "tracking", "mlflow", required=True)
+    yield _package("Ray", "parallel trials, clusters", "ray", required=True)
+
+
+def _catalogue() -> Part:
+    return _tried("policies' table", "all", _count_policies, _BUILD)
+
+
+def _count_policies() -> str:
+    import policies
+
+    return f"{len(policies.catalogue())} policies"
+
+
+def _simulator() -> Part:
+    return _tried("simulator library", "simulator backend", _load_simulator, _BUILD)
+
+
+def _load_simulator() -> str:
+    from sweep.backends.simulator import library
+
+    library.load()
+    return library.library_path().name
+
+
+def _tried(name: str, purpose: str, work: Callable[[], str], install: str) -> Part:
+    try:
+        version = work()
+    except (RuntimeError, OSError, ImportError) as error:
+        return Part(name, purpose, False, "", False, str(error).splitlines()[0], install, True)
+    return Part(name, purpose, True, version, True, required=True)
+
+
+def _library(name: str, purpose: str, library: allocators.Library) -> Part:
+    path = allocators.find(library)
+    if path is None:
+        return Part(
+            name, purpose, False, "", False, f"{library.sonames[-1]} is not installed", library.install
+        )
+    return Part(name, purpose, True, allocators.version(library) or path.name, True)
+
+
+def _program(name: str, purpose: str, program: str, install: str) -> Part:
+    path = shutil.which(program)
+    if path is None:
+        return Part(name, purpose, False, "", False, f"no program {program}", install)
+    try:
+        said = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_ANSWER_TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Part(name, purpose, True, "", False, f"{path} --version: {error}", install)
+    if said.returncode:
+        return Part(name, purpose, True, "", False, f"{path} --version ends with {said.returncode}", install)
+    number = re.search(r"\d+(\.\d+)+", said.stdout)
+    return Part(name, purpose, True, number.group() if number else "", True)
+
+
+def _image() -> Part:
+    try:
+        image = find_image()
+    except LabError:
+        why = "no kernel image with its headers"
+        return Part("kernel image", "kernel lab", False, "", False, why, KERNEL_APT)
+    return Part("kernel image", "kernel lab", True, image.release, True)
+
+
+def _headers(series: str, purpose: str, install: str) -> Part:
+    root = Path(os.environ.get("SWEEP_KERNEL_ROOT", "/"))
+    pattern = re.compile(rf"linux-headers-({re.escape(series)}\..*)")
+    found = [
+        match.group(1)
+        for path in sorted((root / "usr/src").glob(f"linux-headers-{series}.*"))
+        if (match := pattern.fullmatch(path.name)) and (path / "Module.symvers").exists()
+    ]
+    name = f"kernel headers {series}"
+    if not found:
+        return Part(name, purpose, False, "", False, f"none below {root / 'usr/src'}", install)
+    return Part(name, purpose, True, found[-1], True)
+
+
+def _kvm(boot: bool) -> Part:
+    name, purpose = "KVM", "kernel lab without emulation"
+    device = Path("/dev/kvm")
+    if not device.exists():
+        return Part(name, purpose, False, "", False, "no /dev/kvm: the processor or the host offers none")
+    if not os.access(device, os.R_OK | os.W_OK):
+        why = "/dev/kvm is not yours to open"
+        return Part(name, purpose, True, "", False, why, "adduser $USER kvm")
+    if not boot:
+        return Part(name, purpose, True, "", None, "not tried (--no-boot)")
+    try:
+        _boot_with_kvm()
+    except (LabError, GuestError) as error:
+        lines = str(error).splitlines()
+        return Part(name, purpose, True, "", False, (lines[1:2] or lines)[0])
+    return Part(name, purpose, True, "", True)
+
+
+def _boot_with_kvm() -> None:
+    """Boots a guest as the lab does; guest_machine bounds the time."""
+    with tempfile.TemporaryDirectory(prefix="rcu-sweep-doctor-") as place:
+        image = find_image()
+        archive = initramfs(build(image.headers, Path(place)), Path(place))
+        Guest(image, archive, BootSettings(), "kvm").close()
+
+
+def _tracefs() -> Part:
+    place = next(
+        (p for p in (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing")) if _has_events(p)), None
+    )
+    if place is None:
+        why = "not mounted, or not yours to read"
+        install = "mount -t tracefs tracefs /sys/kernel/tracing"
+        return Part("tracefs", "recording workloads", False, "", False, why, install)
+    return Part("tracefs", "recording workloads", True, str(place), True)
+
+
+def _has_events(place: Path) -> bool:
+    try:
+        return (place / "events").is_dir()
+    except OSError:
+        return False
+
+
+def _namespaces() -> Part:
+    part = _program_of_ip()
+    if part.present and os.geteuid() != 0:
+        why = "network namespaces need root"
+        return Part(part.name, part.purpose, True, part.version, False, why)
+    return part
+
+
+def _program_of_ip() -> Part:
+    name, purpose, install = "iproute2 and root", "tests of lost nodes", "apt-get install iproute2"
+    path = shutil.which("ip")
+    if path is None:
+        return Part(name, purpose, False, "", False, "no program ip", install)
+    said = subprocess.run(
+        [path, "-V"], capture_output=True, text=True, check=False, timeout=_ANSWER_TIMEOUT_S
+    )
+    number = re.search(r"\d+(\.\d+)+", said.stdout)
+    return Part(name, purpose, True, number.group() if number else "", said.returncode == 0)
+
+
+def _package(name: str, purpose: str, package: str, *, required: bool = False) -> Part:
+    """By its metadata: importing one of these takes seconds."""
+    try:
+        version = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        install = "make build" if required else f"pip install {package}"
+        return Part(name, purpose, False, "", False, "not installed", install, required)
+    return Part(name, purpose, True, version, True, required=required)
