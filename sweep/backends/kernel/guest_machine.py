@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -41,6 +42,13 @@ class Frame(IntEnum):
     OFF = 5
 
 
+def _dies_with_us() -> list[str]:
+    """What makes the kernel end QEMU when this process is gone, however it went (util-linux's setpriv uses
+    PR_SET_PDEATHSIG, which an exec keeps). Without the program, a guest outlives a killed parent."""
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "KILL"] if program else []
+
+
 class Guest:
     """A booted guest with the module loaded. A context manager: at its end no process is left."""
 
@@ -57,7 +65,7 @@ class Guest:
         program = find_program("qemu-system-x86_64")
         self._errors = (Path(self._directory.name) / "errors").open("w+")
         self._process = subprocess.Popen(
-            [program, *arguments],
+            [*_dies_with_us(), program, *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -78,3 +81,34 @@ def test_the_newest_kernel_with_headers_is_taken(tmp_path: Path, monkeypatch: py
         (tmp_path / "usr/src" / f"linux-headers-{release}").mkdir(parents=True)
         (tmp_path / "usr/src" / f"linux-headers-{release}" / "Makefile").touch()
     assert find_image().release == "6.12.20"
+
+
+@pytest.mark.slow
+def test_a_guest_ends_with_its_killed_parent(packages: None, cache: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from sweep.backends.kernel.boot import BootSettings; "
+        "from sweep.backends.kernel.lab import Lab; lab = Lab(Path(sys.argv[1]), 'tcg'); "
+        "print(lab.guest(BootSettings()).pid, flush=True); time.sleep(600)"
+    )
+    root = str(Path(__file__).parents[4])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(cache)], stdout=subprocess.PIPE, text=True, cwd=root
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert Path(f"/proc/{pid}").exists()
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 10
+    while _runs(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    """Not a zombie, which nobody may be there to wait for."""
+    status = Path(f"/proc/{pid}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

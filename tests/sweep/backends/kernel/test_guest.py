@@ -186,3 +186,16 @@ def test_a_guest_that_dies_ends_its_trial_with_the_consoles_last_lines(lab: Lab)
 def test_what_a_kernel_complains_about_is_noticed() -> None:
     said = "[ 1.0] all is well\n[ 2.0] BUG rcu_sweep_1 (Tainted: G): Objects remaining in rcu_sweep_1\n"
     assert len(troubles(said)) == 1
+
+
+def test_callbacks_in_kthreads_and_charged_objects(lab: Lab) -> None:
+    """rcutree.use_softirq=0, and SLAB_ACCOUNT in the same boot."""
+    boot = BootSettings(softirq=False, icount=1)
+    for name in ("per_object", "whole_list", "typesafe"):
+        trial = LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES, memcg=True)
+        check_conservation(measured(lab, boot, trial))
+    details = measured(
+        lab, boot, LabTrial(exits_and_munmaps(), "per_object", {}, OBJECT_BYTES)
+    ).answer.details
+    assert details["cpu_softirq_ns"] == 0
+    assert details["cpu_rcu_kthreads_ns"] > 0
