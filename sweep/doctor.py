@@ -18,7 +18,7 @@ from sweep.backends.kernel.build import build
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.guest_machine import Guest, GuestError
 from sweep.backends.kernel.image import APT as KERNEL_APT
-from sweep.backends.kernel.image import find_image
+from sweep.backends.kernel.image import find_image, kernel_root
 from sweep.backends.kernel.initramfs import initramfs
 from sweep.backends.native import allocators
 
@@ -102,22 +102,22 @@ def _library(name: str, purpose: str, library: allocators.Library) -> Part:
     return Part(name, purpose, True, allocators.version(library) or path.name, True)
 
 
-def _program(name: str, purpose: str, program: str, install: str) -> Part:
+def _program(name: str, purpose: str, program: str, install: str, *, ask: str = "--version") -> Part:
     path = shutil.which(program)
     if path is None:
         return Part(name, purpose, False, "", False, f"no program {program}", install)
     try:
         said = subprocess.run(
-            [path, "--version"],
+            [path, ask],
             capture_output=True,
             text=True,
             check=False,
             timeout=_ANSWER_TIMEOUT_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Part(name, purpose, True, "", False, f"{path} --version: {error}", install)
+        return Part(name, purpose, True, "", False, f"{path} {ask}: {error}", install)
     if said.returncode:
-        return Part(name, purpose, True, "", False, f"{path} --version ends with {said.returncode}", install)
+        return Part(name, purpose, True, "", False, f"{path} {ask} ends with {said.returncode}", install)
     number = re.search(r"\d+(\.\d+)+", said.stdout)
     return Part(name, purpose, True, number.group() if number else "", True)
 
@@ -132,7 +132,7 @@ def _image() -> Part:
 
 
 def _headers(series: str, purpose: str, install: str) -> Part:
-    root = Path(os.environ.get("SWEEP_KERNEL_ROOT", "/"))
+    root = kernel_root()
     pattern = re.compile(rf"linux-headers-({re.escape(series)}\..*)")
     found = [
         match.group(1)
@@ -190,23 +190,11 @@ def _has_events(place: Path) -> bool:
 
 
 def _namespaces() -> Part:
-    part = _program_of_ip()
+    part = _program("iproute2 and root", "tests of lost nodes", "ip", "apt-get install iproute2", ask="-V")
     if part.present and os.geteuid() != 0:
         why = "network namespaces need root"
         return Part(part.name, part.purpose, True, part.version, False, why)
     return part
-
-
-def _program_of_ip() -> Part:
-    name, purpose, install = "iproute2 and root", "tests of lost nodes", "apt-get install iproute2"
-    path = shutil.which("ip")
-    if path is None:
-        return Part(name, purpose, False, "", False, "no program ip", install)
-    said = subprocess.run(
-        [path, "-V"], capture_output=True, text=True, check=False, timeout=_ANSWER_TIMEOUT_S
-    )
-    number = re.search(r"\d+(\.\d+)+", said.stdout)
-    return Part(name, purpose, True, number.group() if number else "", said.returncode == 0)
 
 
 def _package(name: str, purpose: str, package: str, *, required: bool = False) -> Part:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -11,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sweep import kept as keeping
-from sweep.backends.kernel.boot import BootSettings
+from sweep.backends.evaluator import Scenario
 from sweep.backends.kernel.bundle import MODULE, module_files
+from sweep.backends.kernel.evaluator import boot_of
+from sweep.backends.kernel.settings import KernelSettings
 from sweep.commands import print_json
 from sweep.errors import InputError
 from sweep.report import recommendation
@@ -25,11 +26,11 @@ _LEVELS = {"simulated": "simulated", "native": "native: user space on real CPUs"
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A recommendation, and what it rests on; digest and trials: of the study's store, where that is at hand."""
+    """A recommendation, and what it rests on; digest and attempts: of the study's store, where that is at hand."""
 
     value: Recommendation
     digest: str | None = None
-    trials: int | None = None
+    attempts: int | None = None
 
 
 def export_kernel(
@@ -64,18 +65,17 @@ def _of_study(store: Path, name: str) -> _Source:
             f"{name}`, or see `python -m sweep front {name}`"
         )
     with tempfile.TemporaryDirectory() as place:
-        trials = Path(place) / "trials.parquet"
-        read.write_trials(kept.directory, trials)
-        digest = hashlib.sha256(trials.read_bytes()).hexdigest()[:16]
+        digest = read.write_trials(kept.directory, Path(place) / "trials.parquet")
     return _Source(value, digest, len(attempts))
 
 
 def _write(out: Path, source: _Source, *, force: bool) -> list[str]:
     files = module_files(source.value.configuration)
+    places = _by_profile(source.value)
     files |= {
         "README": _readme(source.value),
-        "BOOT": _boot(source.value),
-        "evidence.json": json.dumps(_evidence(source), indent=2) + "\n",
+        "BOOT": _boot(places),
+        "evidence.json": json.dumps(_evidence(source, places), indent=2) + "\n",
     }
     try:
         if out.exists() and not out.is_dir():
@@ -94,7 +94,7 @@ def _write(out: Path, source: _Source, *, force: bool) -> list[str]:
     return sorted([*files, "recommended.yaml"])
 
 
-def _evidence(source: _Source) -> dict[str, Any]:
+def _evidence(source: _Source, places: Mapping[str, Scenario]) -> dict[str, Any]:
     value = source.value
     return {
         "figures": value.figures,
@@ -106,30 +106,30 @@ def _evidence(source: _Source) -> dict[str, Any]:
         "combine": value.combine,
         "times_baseline_over_all_scenarios": dict(value.values),
         "scenarios": [each.model_dump(mode="json", exclude_none=True) for each in value.scenarios],
-        "profiles": {name: dict(resolved) for name, resolved in _profiles(value).items()},
+        "profiles": {name: dict(scenario.machine.resolved()) for name, scenario in places.items()},
         "store_digest": source.digest,
-        "attempts": source.trials,
+        "attempts": source.attempts,
         "versions": dict(versions()),
     }
 
 
-def _profiles(value: Recommendation) -> dict[str, Mapping[str, Any]]:
-    """By name, the machine profiles that it was found with."""
-    found: dict[str, Mapping[str, Any]] = {}
+def _by_profile(value: Recommendation) -> dict[str, Scenario]:
+    """By machine profile that it was found with, one of its scenarios."""
+    found: dict[str, Scenario] = {}
     for each in value.scenarios:
         if each.machine not in found:
-            found[each.machine] = each.scenario().machine.resolved()
+            found[each.machine] = each.scenario()
     return found
 
 
-def _boot(value: Recommendation) -> str:
+def _boot(places: Mapping[str, Scenario]) -> str:
     """Boot parameters, by profile."""
     parts = [
         "Boot parameters\n\nThe policy itself needs none of them. They give the kernel the callback processing of the\n"
         "machine profile that the recommendation was found with; under another one, measure again.\n"
     ]
-    for name, profile in _profiles(value).items():
-        boot = BootSettings(nocb=bool(profile["nocb"]), lazy=bool(profile["nocb"] and profile["lazy"]))
+    for name, scenario in places.items():
+        boot = boot_of(scenario, KernelSettings())
         nocb = (
             "rcu_nocbs=all                  callbacks are invoked by rcuop kthreads, not in softirq (RCU_NOCB_CPU)"
             if boot.nocb
@@ -164,7 +164,7 @@ All of it: evidence.json, recommended.yaml.
 Files
   policy_{value.policy}.c   the policy, as it was measured
   policy.h                  what it asks of a platform
-  platform.c callbacks.c lab.h request.h compat.h
+  platform.c callbacks.c fail.c lab.h request.h compat.h
                             the platform layer, as the kernel lab runs it (6.1 and 6.12). It keeps account of
                             objects; a kernel would leave record_*() out
   recommended.h Kconfig     the parameters

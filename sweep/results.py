@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,10 +52,10 @@ def _written(
 
     out.mkdir(parents=True, exist_ok=True)
     trials = out / "trials.parquet"
-    read.write_trials(kept.directory, trials)
+    digest = read.write_trials(kept.directory, trials)
     course = [(moment.trials, moment.standing.hypervolume) for moment in course_of(kept.study, attempts)]
     evidence = Evidence(
-        store_digest=hashlib.sha256(trials.read_bytes()).hexdigest()[:16],
+        store_digest=digest,
         attempts=len(attempts),
         complete=kept.is_complete(now),
         measured_on=kept.host.summary() if kept.host else "",

@@ -7,6 +7,7 @@ how many attempts it took, so one study and seed give one table, byte for byte.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -120,12 +121,14 @@ def trials_table(directory: Path) -> pa.Table:
     return settled.take(order[attempt == first]).select(columns).combine_chunks()
 
 
-def write_trials(directory: Path, path: Path) -> None:
+def write_trials(directory: Path, path: Path) -> str:
     """The trial table as a Parquet file: the same bytes whatever the order of endings, the number of
-    attempts, or how they were sealed (with one version of pyarrow). Raises StoreError; OSError of `path`."""
+    attempts, or how they were sealed (with one version of pyarrow). The digest of these bytes. Raises StoreError;
+    OSError of `path`."""
     table = trials_table(directory)
     with Disk().new(path) as sink:
         pq.write_table(table, pa.PythonFile(sink), row_group_size=segments.ROW_GROUP_ROWS, compression="zstd")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 _VIEWS: Final = f"""

@@ -14,10 +14,9 @@ import policies
 from sweep.backends.kernel.build import policy_sources, sources
 from sweep.trial import Configuration
 
-PLATFORM: Final = ("platform.c", "callbacks.c", "lab.h", "request.h", "compat.h")
+PLATFORM: Final = ("platform.c", "callbacks.c", "fail.c", "lab.h", "request.h", "compat.h")
 """Of the lab's module: what a policy needs to run in a kernel."""
 
-BASELINE: Final = "per_object"
 MODULE: Final = "rcu_batch.ko"
 
 _HERE: Final = Path(__file__).parent / "export"
@@ -28,7 +27,7 @@ def module_files(configuration: Configuration) -> dict[str, str]:
     """By file name, all that `make` needs. Raises policies.PolicyError for what no policy takes."""
     known = policy_sources()
     policy = policies.policy(configuration.policy)
-    chosen = {name: known[name] for name in sorted({BASELINE, policy.name})}
+    chosen = {name: known[name] for name in sorted({policies.BASELINE, policy.name})}
     all_of = sources(chosen)
     taken = [*PLATFORM, "policy.h", *(f"policy_{name}.c" for name in chosen)]
     return {
@@ -89,6 +88,6 @@ def _kbuild(names: tuple[str, ...]) -> str:
     return (
         f"# {_LICENCE}\n"
         "obj-m := rcu_batch.o\n"
-        f"rcu_batch-y := check.o platform.o callbacks.o {objects}\n"
+        f"rcu_batch-y := check.o platform.o callbacks.o fail.o {objects}\n"
         "ccflags-y := -I$(src) -include $(src)/all_policies.h\n"
     )

@@ -28,10 +28,15 @@ class KernelImage:
     headers: Path
 
 
+def kernel_root() -> Path:
+    """Below which kernels and headers are looked for: $SWEEP_KERNEL_ROOT, by default /."""
+    return Path(os.environ.get(_ROOT, "/"))
+
+
 def find_image() -> KernelImage:
     """The newest kernel below $SWEEP_KERNEL_ROOT (default /) that has an image in boot/ and headers in
     lib/modules/RELEASE/build or usr/src/linux-headers-RELEASE. Raises LabError if there is none."""
-    root = Path(os.environ.get(_ROOT, "/"))
+    root = kernel_root()
     images = [
         image for path in (root / "boot").glob("vmlinuz-*") if (image := _image(root, path)) is not None
     ]

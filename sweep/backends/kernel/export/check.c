@@ -3,8 +3,8 @@
  * check.c - the confirmation: disposes of the same objects through per_object and through the
  * recommended policy, once each while the module loads, and says on the kernel log what each took.
  *
- * It stands where the lab has its driver and its recorder; platform.c, callbacks.c, compat.h, and the
- * policies are the lab's own files.
+ * It stands where the lab has its driver and its recorder; platform.c, callbacks.c, fail.c, compat.h, and
+ * the policies are the lab's own files.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/module.h>
@@ -53,28 +53,6 @@ bool record_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_
 	WRITE_ONCE(o->canary, 0);
 	atomic_inc(&nr_freed);
 	return true;
-}
-
-void lab_fail(struct policy_run *run, const char *format, ...)
-{
-	va_list args;
-
-	if (atomic_xchg(&run->failed, 1))
-		return;
-	va_start(args, format);
-	vscnprintf(run->message, sizeof(run->message), format, args);
-	va_end(args);
-}
-
-void lab_fail_environment(struct policy_run *run, const char *format, ...)
-{
-	va_list args;
-
-	if (atomic_xchg(&run->failed, 1))
-		return;
-	va_start(args, format);
-	vscnprintf(run->message, sizeof(run->message), format, args);
-	va_end(args);
 }
 
 /* ---- the check ---- */
