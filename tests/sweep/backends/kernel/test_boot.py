@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from sweep.backends.kernel.boot import BootSettings
 from sweep.backends.kernel.errors import LabError
+from sweep.backends.kernel.guest_machine import GuestError
 from sweep.backends.kernel.image import find_image
 from sweep.backends.kernel.initramfs import Entry, archive
+from sweep.backends.kernel.lab import Lab
 
 
 def test_boot_settings_reach_the_kernels_command_line() -> None:
@@ -81,6 +84,22 @@ def test_the_newest_kernel_with_headers_is_taken(tmp_path: Path, monkeypatch: py
         (tmp_path / "usr/src" / f"linux-headers-{release}").mkdir(parents=True)
         (tmp_path / "usr/src" / f"linux-headers-{release}" / "Makefile").touch()
     assert find_image().release == "6.12.20"
+
+
+@pytest.mark.parametrize(("said", "boots"), [("[ 4.6] Oops: int3: 0000 [#1]", 3), ("[ 4.6] Kernel panic", 1)])
+def test_only_what_the_emulator_broke_is_booted_again(
+    said: str, boots: int, packages: None, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booted = []
+
+    def guest(*given: object) -> NoReturn:
+        booted.append(given)
+        raise GuestError(said)
+
+    monkeypatch.setattr("sweep.backends.kernel.lab.Guest", guest)
+    with Lab(cache, "tcg") as lab, pytest.raises(GuestError):
+        lab.guest(BootSettings())
+    assert len(booted) == boots
 
 
 @pytest.mark.slow
