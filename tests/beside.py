@@ -35,7 +35,7 @@ def turn(*, alone: bool) -> Iterator[None]:
         yield
 
 
-def made_once(place: Path, make: Callable[[Path], None]) -> Path:
+def made_once(place: Path, make: Callable[[Path], object]) -> Path:
     """A directory that `make` has filled, by the first process that needs it; to be read only.
 
     place: an empty directory, by whose name the others know it; what is made where there is one process.

@@ -32,7 +32,7 @@ class BootSettings:
     def command_line(self, accelerator: Accelerator) -> str:
         """The guest kernel's."""
         words = [
-            "console=ttyS0 panic=-1 oops=panic loglevel=6 sysctl.vm.panic_on_oom=1",
+            "console=ttyS0 panic=-1 oops=panic loglevel=6 sysctl.vm.panic_on_oom=1 cryptomgr.notests",
             f"rcutree.enable_rcu_lazy={int(self.lazy)} rcutree.use_softirq={int(self.softirq)}",
         ]
         if self.nocb:

@@ -6,6 +6,7 @@ the list of all policies. Equal sources and headers give the same directory, whi
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -65,21 +66,26 @@ def build(headers: Path, cache: Path, policy_files: Mapping[str, Path] | None = 
     files = sources(policy_sources() if policy_files is None else policy_files)
     text = repr((str(headers.resolve()), sorted(files.items())))
     directory = cache / hashlib.sha256(text.encode()).hexdigest()[:16]
-    module = directory / MODULE
-    if module.exists():
-        return module
     if not (headers / "Makefile").exists():
         raise LabError(f"{headers}: no kernel headers there; install those of the kernel (linux-headers-...)")
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two that want the same, one builds and the other waits
+        if not (directory / MODULE).exists():
+            _compile(headers, directory, files)
+    return directory / MODULE
+
+
+def _compile(headers: Path, directory: Path, files: Mapping[str, str]) -> None:
     make = shutil.which("make")
     if make is None:
         raise LabError("make is missing: apt-get install make gcc")
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+    directory.mkdir()
     for name, content in files.items():
         (directory / name).write_text(content)
     command = [make, f"-j{os.cpu_count() or 1}", "-C", str(headers), f"M={directory}", *_FLAGS, "modules"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        module.unlink(missing_ok=True)
+        (directory / MODULE).unlink(missing_ok=True)
         raise LabError(f"the module does not build against {headers}:\n{result.stderr.strip()}")
-    return module

@@ -1,21 +1,17 @@
-"""One lab for all tests: the module is built once. Skipped, with the apt line, where packages are missing."""
+"""One lab for all tests: the module is built once in a run. Skipped, with the apt line, where packages are missing."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sweep.backends.kernel.build import build
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.image import find_image, find_program
 from sweep.backends.kernel.lab import Lab
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernel-lab")
+from tests.beside import made_once
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +26,13 @@ def packages() -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(packages: None, cache: Path) -> Iterator[Lab]:
+def cache(packages: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the module of all policies in it."""
+    place = tmp_path_factory.mktemp("kernel-lab", numbered=False)
+    return made_once(place, lambda directory: build(find_image().headers, directory))
+
+
+@pytest.fixture(scope="session")
+def lab(cache: Path) -> Iterator[Lab]:
     with Lab(cache, accelerator="tcg") as made:
         yield made
-    shutil.rmtree(cache, ignore_errors=True)

@@ -37,10 +37,10 @@ def test_policies_are_compiled_as_they_are() -> None:
     not HEADERS, reason="apt-get install linux-headers-6.12-cloud-amd64 (and those of a 6.1 kernel)"
 )
 @pytest.mark.parametrize("headers", HEADERS, ids=lambda path: path.name)
-def test_it_builds_without_a_warning_and_once(headers: Path, tmp_path: Path) -> None:
-    module = build(headers, tmp_path)  # W=1 and -Werror
+def test_it_builds_without_a_warning_and_once(headers: Path, cache: Path) -> None:
+    module = build(headers, cache)  # W=1 and -Werror
     built = module.stat().st_mtime_ns
-    assert build(headers, tmp_path) == module
+    assert build(headers, cache) == module
     assert module.stat().st_mtime_ns == built
     modinfo = shutil.which("modinfo") or "/sbin/modinfo"
     if Path(modinfo).exists():

@@ -36,7 +36,9 @@ pytestmark = pytest.mark.slow
 PLAIN = BootSettings(icount=1)
 NOCB = BootSettings(nocb=True, icount=1)
 LAZY = BootSettings(nocb=True, lazy=True, icount=1)
-BOOTS = {"plain": PLAIN, "nocb": NOCB, "lazy": LAZY}
+SMALL = BootSettings(softirq=False, icount=1, memory_bytes=256 * MIB)
+BOOTS = {"lazy": LAZY, "nocb": NOCB, "plain": PLAIN}
+"""In this order: a boot takes longer than the trials in it, and the tests below go on in the last one's guest."""
 NAMES = sorted(policies.catalogue())
 EARLY = {"direct_exit": ROUNDS * (EXIT_OBJECTS + 40), "typesafe": OBJECTS}
 """By policy, the objects that it frees without a grace period: exits', or all."""
@@ -46,6 +48,22 @@ def measured(lab: Lab, boot: BootSettings, trial: LabTrial) -> LabResult:
     result = lab.run(trial, boot)
     assert result.emulated
     return result
+
+
+Known = dict[tuple[BootSettings, str], LabResult]
+"""What was measured with default parameters, by boot and policy: some tests look at the same trials."""
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    return {}
+
+
+def defaults(lab: Lab, known: Known, boot: BootSettings, name: str) -> LabResult:
+    if (boot, name) not in known:
+        trial = LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES, seed=3)
+        known[boot, name] = measured(lab, boot, trial)
+    return known[boot, name]
 
 
 def check_conservation(result: LabResult) -> None:
@@ -76,10 +94,9 @@ def boot(request: pytest.FixtureRequest) -> BootSettings:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_policy_frees_each_object_once_and_under_no_readers_eyes(
-    lab: Lab, boot: BootSettings, name: str
+    lab: Lab, known: Known, boot: BootSettings, name: str
 ) -> None:
-    trial = LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES, seed=3)
-    result = measured(lab, boot, trial)
+    result = defaults(lab, known, boot, name)
     check_conservation(result)
     assert result.answer.details["sections_with_object"] > 0
     assert result.answer.unmeasured == ()
@@ -116,12 +133,10 @@ def test_direct_exit_frees_under_the_eyes_of_readers_without_a_reference(lab: La
     assert violations["typesafe"].answer.details["revalidations"] > 0
 
 
-def test_batches_make_fewer_callbacks_and_lazy_ones_wait_for_longer(lab: Lab) -> None:
-    def run(boot: BootSettings, name: str) -> LabResult:
-        return measured(lab, boot, LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES))
-
-    single, group = run(NOCB, "per_object").answer.measurement, run(NOCB, "whole_list").answer.measurement
-    lazy = run(LAZY, "per_object").answer.measurement
+def test_batches_make_fewer_callbacks_and_lazy_ones_wait_for_longer(lab: Lab, known: Known) -> None:
+    single = defaults(lab, known, NOCB, "per_object").answer.measurement
+    group = defaults(lab, known, NOCB, "whole_list").answer.measurement
+    lazy = defaults(lab, known, LAZY, "per_object").answer.measurement
     assert group.callbacks < single.callbacks / 4
     assert group.exit_latency_ns.p50 < single.exit_latency_ns.p50
     assert lazy.callbacks == 0  # 10 s are longer than the workload
@@ -160,11 +175,10 @@ def test_a_trial_that_cannot_run_says_why_and_the_rest_go_on(lab: Lab) -> None:
 
 
 def test_a_guest_without_memory_ends_its_trial_only(lab: Lab) -> None:
-    small = BootSettings(icount=1, memory_bytes=256 * MIB)
     big = LabTrial(exit_after_exit(1, 100_000), "whole_list", {}, 4096)
     trials = [
-        BootedTrial(big, small),
-        BootedTrial(LabTrial(exits_and_munmaps(), "whole_list", {}, 192), small),
+        BootedTrial(big, SMALL),
+        BootedTrial(LabTrial(exits_and_munmaps(), "whole_list", {}, 192), SMALL),
     ]
     failed, passed = (outcome for _, outcome in lab.run_all(trials))
     assert isinstance(failed, EvaluationError)
@@ -173,29 +187,28 @@ def test_a_guest_without_memory_ends_its_trial_only(lab: Lab) -> None:
     assert isinstance(passed, LabResult)
 
 
+def test_callbacks_in_kthreads_and_charged_objects(lab: Lab) -> None:
+    """rcutree.use_softirq=0, and SLAB_ACCOUNT in the same boot."""
+    for name in ("per_object", "whole_list", "typesafe"):
+        trial = LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES, memcg=True)
+        check_conservation(measured(lab, SMALL, trial))
+    details = measured(
+        lab, SMALL, LabTrial(exits_and_munmaps(), "per_object", {}, OBJECT_BYTES)
+    ).answer.details
+    assert details["cpu_softirq_ns"] == 0
+    assert details["cpu_rcu_kthreads_ns"] > 0
+
+
 def test_a_guest_that_dies_ends_its_trial_with_the_consoles_last_lines(lab: Lab) -> None:
-    guest = lab.guest(PLAIN)
+    guest = lab.guest(SMALL)
     os.kill(guest.pid, signal.SIGKILL)
     with pytest.raises(EvaluationError, match="rcu_sweep: loading") as caught:
-        lab.run(LabTrial(exits_and_munmaps(), "whole_list", {}, OBJECT_BYTES), PLAIN)
+        lab.run(LabTrial(exits_and_munmaps(), "whole_list", {}, OBJECT_BYTES), SMALL)
     assert caught.value.cause is Cause.WORKER_CRASHED
     assert not Path(f"/proc/{guest.pid}").exists()
-    check_conservation(lab.run(LabTrial(exits_and_munmaps(), "whole_list", {}, OBJECT_BYTES), PLAIN))
+    check_conservation(lab.run(LabTrial(exits_and_munmaps(), "whole_list", {}, OBJECT_BYTES), SMALL))
 
 
 def test_what_a_kernel_complains_about_is_noticed() -> None:
     said = "[ 1.0] all is well\n[ 2.0] BUG rcu_sweep_1 (Tainted: G): Objects remaining in rcu_sweep_1\n"
     assert len(troubles(said)) == 1
-
-
-def test_callbacks_in_kthreads_and_charged_objects(lab: Lab) -> None:
-    """rcutree.use_softirq=0, and SLAB_ACCOUNT in the same boot."""
-    boot = BootSettings(softirq=False, icount=1)
-    for name in ("per_object", "whole_list", "typesafe"):
-        trial = LabTrial(exits_and_munmaps(), name, {}, OBJECT_BYTES, memcg=True)
-        check_conservation(measured(lab, boot, trial))
-    details = measured(
-        lab, boot, LabTrial(exits_and_munmaps(), "per_object", {}, OBJECT_BYTES)
-    ).answer.details
-    assert details["cpu_softirq_ns"] == 0
-    assert details["cpu_rcu_kthreads_ns"] > 0
