@@ -43,6 +43,8 @@ def part(
     """
     if not pairs:
         raise ValueError("no pairs to compare")
+    for without in set(_workloads(pairs)) - {p.workload for p in pairs if p.configuration == baseline}:
+        raise KeyError(without)
     differ = sum(
         (pair.measured("violations") > 0) != (pair.simulated.violations > 0)
         for pair in pairs
