@@ -1,29 +1,45 @@
-"""What `python -m sweep agree` does: the simulator held to this machine."""
+"""What `python -m sweep agree` does: the simulator held to this machine, or to a kernel in a guest."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from rich.console import Console
 
 from sweep import machine as machines
-from sweep.agreement import files, model, native, run, sample, settings, tables
+from sweep.agreement import files, kernel, model, native, run, sample, settings, tables
 from sweep.agreement.kept import Kept
+from sweep.backends.kernel.errors import LabError
+from sweep.backends.kernel.lab import Lab
+from sweep.backends.kernel.settings import KernelSettings
 from sweep.errors import InputError
 from sweep.native_trial import NativeOptions
 
 DIRECTORY: Final = Path("sweep-agreement")
 """One directory below it for each machine profile, unless told otherwise."""
+_COLUMNS: Final = 3  # of metrics, which fit 80 columns
+BUILT: Final = "lab"
+"""Below that: the module and the initramfs of a guest."""
+
+
+Backend: TypeAlias = Literal["native", "kernel"]
+
+CONF: Final[dict[Backend, str]] = {"native": "default", "kernel": "kernel"}
+"""By what is measured on, the file of conf/agreement that holds unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgreeOptions:
-    """workloads: by name, none: all of the settings. configurations: in each. repeats: passes of each pair.
-    output: a directory. conf: another file like conf/agreement/default.yaml. cpus: as text."""
+    """backend: what the simulator is held to. workloads: by name, none: all of the settings. configurations: in
+    each. repeats: passes of each pair. output: a directory. conf: another file like those of conf/agreement. cpus: as
+    text, native. icount: kernel, the shift of QEMU's -icount; None: the host's time."""
 
+    backend: Backend
     machine: str
     workloads: tuple[str, ...]
     configurations: int
@@ -33,6 +49,7 @@ class AgreeOptions:
     conf: Path | None
     cpus: str | None
     timeout_s: float
+    icount: int | None
 
 
 def agree(options: AgreeOptions, form: str) -> int:
@@ -42,7 +59,7 @@ def agree(options: AgreeOptions, form: str) -> int:
     Raises sweep.errors.USER_ERRORS.
     """
     messages = Console(stderr=True)
-    wanted = settings.load(options.conf)
+    wanted = settings.load(options.conf, CONF[options.backend])
     if options.workloads:
         wanted = wanted.only(options.workloads)
     machine = machines.load(options.machine)
@@ -50,12 +67,10 @@ def agree(options: AgreeOptions, form: str) -> int:
         configurations = sample.configurations(options.configurations, options.seed)
     except ValueError as error:
         raise InputError(f"--configurations: {error}") from None
-    native_settings = NativeOptions("kernel_like", "slab", options.cpus, None, options.timeout_s).settings()
-    host = native.host(machine, native_settings)
     directory = options.output or DIRECTORY / machine.name
     directory.mkdir(parents=True, exist_ok=True)
     kept = Kept(directory / files.MEASURED)
-    with messages.status("") as status:
+    with messages.status("") as status, _host(options, machine, directory, messages) as host:
 
         def progress(done: int, of: int) -> None:
             status.update(f"{done:,} of {of:,} passes measured; Ctrl-C keeps them")
@@ -84,6 +99,26 @@ def agree(options: AgreeOptions, form: str) -> int:
     return 0
 
 
+@contextmanager
+def _host(
+    options: AgreeOptions, machine: machines.Machine, directory: Path, messages: Console
+) -> Iterator[run.Host]:
+    """What is measured on, until the context ends. What is built for a guest stays in the directory."""
+    if options.backend == "native":
+        words = NativeOptions("kernel_like", "slab", options.cpus, None, options.timeout_s)
+        yield native.host(machine, words.settings())
+        return
+    if options.cpus is not None:
+        raise InputError("--cpus: a guest runs on any CPUs of the host; leave it out with --backend kernel")
+    wanted = KernelSettings(icount=options.icount)
+    try:
+        lab = Lab(directory / BUILT, say=lambda text: messages.print(text, style="yellow", markup=False))
+    except LabError as error:
+        raise model.AgreementError(str(error)) from error
+    with lab:
+        yield kernel.host(machine, wanted, lab, options.seed)
+
+
 def _show(agreement: model.Agreement, wanted: settings.Settings) -> None:
     console = Console()
     for part in agreement.parts:
@@ -92,12 +127,14 @@ def _show(agreement: model.Agreement, wanted: settings.Settings) -> None:
             console.print(text, style="green" if reached else "yellow", markup=False, highlight=False)
         console.print()
     console.print(tables.fronts(agreement), "")
-    console.print(tables.policies(agreement.parts[0], [target.metric for target in wanted.targets]), "")
+    names = [target.metric for target in wanted.targets]
+    for at in range(0, len(names), _COLUMNS):
+        console.print(tables.policies(agreement.parts[0], names[at : at + _COLUMNS]), "")
     if agreement.drift:
         console.print(tables.drift(agreement), "")
     console.print(
         f"{agreement.passes:,} passes, {agreement.disturbed:,} of them disturbed whenever they were tried. "
-        f"Measured in user space on machine {agreement.machine_key}; what the columns are: docs/agreement.md.",
+        f"Measured in {agreement.where}, machine {agreement.machine_key}; what the columns are: docs/agreement.md.",
         markup=False,
         highlight=False,
     )

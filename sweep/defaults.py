@@ -14,6 +14,8 @@ PASS_TIMEOUT_S: Final = 60.0
 """What a native pass may take beyond its workload's own time, until it is given up."""
 AGREE_CONFIGURATIONS: Final = 60
 """Of a comparison of simulator and machine, in each workload."""
+AGREE_ICOUNT: Final = 1
+"""Shift of QEMU's -icount there: time goes by instructions, so the host's load is in no figure, and trials repeat."""
 
 
 def store_option(store: Path) -> str:

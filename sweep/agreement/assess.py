@@ -43,12 +43,13 @@ def part(
     """
     if not pairs:
         raise ValueError("no pairs to compare")
+    for without in set(_workloads(pairs)) - {p.workload for p in pairs if p.configuration == baseline}:
+        raise KeyError(without)
     differ = sum(
         (pair.measured("violations") > 0) != (pair.simulated.violations > 0)
         for pair in pairs
         if "violations" not in pair.unmeasured
     )
-    unmeasured = frozenset[str]().union(*(pair.unmeasured for pair in pairs))
     return PartAgreement(
         part=name,
         workloads=_workloads(pairs),
@@ -56,12 +57,19 @@ def part(
         violations_agree=len(pairs) - differ,
         violations_differ=differ,
         metrics=tuple(
-            _metric(metric, pairs, baseline)
+            _metric(metric, there, baseline)
             for metric in METRICS
-            if metric not in unmeasured and metric != "violations"
+            if metric != "violations" and (there := _comparable(metric, pairs, baseline))
         ),
         fronts=_fronts(pairs, baseline, objectives, seed),
     )
+
+
+def _comparable(metric: str, pairs: Sequence[Pair], baseline: Configuration) -> list[Pair]:
+    """Where both sides mean the same by a metric: none where the baseline of a workload has no figure."""
+    there = [pair for pair in pairs if metric not in pair.unmeasured]
+    based = {pair.workload for pair in there if pair.configuration == baseline}
+    return [pair for pair in there if pair.workload in based]
 
 
 def _workloads(pairs: Sequence[Pair]) -> tuple[str, ...]:

@@ -40,11 +40,15 @@ def write(directory: Path, comparison: Comparison, shown: Sequence[str]) -> None
     (directory / AGREEMENT).write_text(model.dump(agreement))
     table = pa.Table.from_pylist(list(_rows(comparison.pairs)), schema=pa.schema(COLUMNS))
     about = {"machine": agreement.machine, "machine_key": agreement.machine_key, "bench": agreement.bench}
-    about |= {"simulator": agreement.simulator, "measured_on": agreement.measured_on}
+    about |= {
+        "where": agreement.where,
+        "simulator": agreement.simulator,
+        "measured_on": agreement.measured_on,
+    }
     pq.write_table(table.replace_schema_metadata(about), directory / "pairs.parquet")
     title = (
         f"Simulator with profile {agreement.machine} against machine {agreement.machine_key}, "
-        f"user space, {agreement.measured_on}"
+        f"{agreement.where}, {agreement.measured_on}"
     )
     plot.write_png(directory / "agreement.png", title, agreement, comparison.pairs, shown)
     plot.write_html(directory / "agreement.html", title, agreement, comparison.pairs, shown)

@@ -16,6 +16,9 @@ Role: TypeAlias = Literal["development", "held_out"]
 Part: TypeAlias = Literal["all", "development", "held_out"]
 """development: workloads on which faults of the simulator are looked for; held_out: those that only score."""
 
+USER_SPACE: Final = "user space"
+"""Where the native benchmark measures."""
+
 PARTS: Final[tuple[Part, ...]] = ("all", "development", "held_out")
 
 
@@ -129,7 +132,7 @@ class Agreement:
     machine: the profile. machine_key: of the fingerprint of the machine that was measured. simulator, bench:
     builds. measured_on: date of the last measurement, ISO 8601. objectives: of the fronts. passes: that were
     measured, the baseline's further ones included; disturbed: of these, how many something else disturbed each
-    time that they were tried. They are used only where a pair has no others.
+    time that they were tried. They are used only where a pair has no others. where: what was measured on, in words.
     """
 
     machine: str
@@ -143,6 +146,7 @@ class Agreement:
     disturbed: int
     parts: tuple[PartAgreement, ...]
     drift: tuple[Drift, ...]
+    where: str = USER_SPACE
 
     def part(self, name: Part) -> PartAgreement:
         """Raises KeyError where no workload has that role."""

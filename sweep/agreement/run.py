@@ -18,7 +18,7 @@ import numpy as np
 import workloads
 from sweep.agreement import assess, plan
 from sweep.agreement.kept import Kept, Record
-from sweep.agreement.model import PARTS, Agreement, AgreementError, Drift, Role
+from sweep.agreement.model import PARTS, USER_SPACE, Agreement, AgreementError, Drift, Role
 from sweep.agreement.settings import Settings
 from sweep.backends import simulator
 from sweep.backends.evaluator import EvaluationError
@@ -60,11 +60,14 @@ Measure: TypeAlias = Callable[[Replay, Configuration, int], Measured]
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What is measured on. key: of its fingerprint; bench: the build of what measures; measured: how."""
+    """What is measured on. key: of its fingerprint; bench: the build of what measures; measure: how. where: in
+    words. heeds: the entries of a profile that a measurement follows from; None: all but costs."""
 
     key: str
     bench: str
     measure: Measure
+    where: str = USER_SPACE
+    heeds: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,16 @@ def _scenes(settings: Settings, nr_cpus: int, seed: int) -> Iterator[Scene]:
         yield Scene(use.name, role, replay, digest.hexdigest()[:16])
 
 
+def _is_measured(field: str) -> bool:
+    return field not in _SIMULATED_ONLY and f"{field.removesuffix('_ps')}_ns" not in Costs.model_fields
+
+
 def item_key(item: plan.Item, scene: Scene, machine: Machine, host: Host, seed: int) -> str:
     """16 hexadecimal digits of all that the measurement of an item follows from."""
     profile = {
         field: value
         for field, value in machine.resolved().items()
-        if field not in _SIMULATED_ONLY and f"{field.removesuffix('_ps')}_ns" not in Costs.model_fields
+        if (_is_measured(field) if host.heeds is None else field in host.heeds)
     }
     text = json.dumps(
         [
@@ -241,6 +248,7 @@ def _agreement(
         machine_key=host.key,
         simulator=simulator.build_id(),
         bench=host.bench,
+        where=host.where,
         measured_on=last.date().isoformat(),
         seed=seed,
         objectives=settings.objectives,

@@ -36,11 +36,17 @@ Use = Annotated[WorkloadUse, BeforeValidator(_use)]
 
 class Target(_Value):
     """What is to be reached for a metric: at least this rank correlation, pooled and in the median over workloads;
-    at most this median ratio error."""
+    at most this median ratio error. One of them may be left out."""
 
     metric: MetricName
-    spearman: float = Field(ge=-1, le=1)
+    spearman: float | None = Field(default=None, ge=-1, le=1)
     median_error: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Target:
+        if self.spearman is None and self.median_error is None:
+            raise ValueError(f"{self.metric}: a target needs spearman, median_error, or both")
+        return self
 
 
 class Settings(_Value):
@@ -82,9 +88,9 @@ class Settings(_Value):
         return self.model_copy(update=kept)
 
 
-def load(path: Path | None = None) -> Settings:
-    """From a YAML file; conf/agreement/default.yaml without one. Raises AgreementError."""
-    path = path or paths.conf() / "agreement" / "default.yaml"
+def load(path: Path | None = None, default: str = "default") -> Settings:
+    """From a YAML file; without one, the default of conf/agreement. Raises AgreementError."""
+    path = path or paths.conf() / "agreement" / f"{default}.yaml"
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Settings.model_validate(data)

@@ -21,13 +21,13 @@ _TITLES = {
 }
 
 
-def reached(found: MetricAgreement, target: Target) -> tuple[bool, bool | None]:
+def reached(found: MetricAgreement, target: Target) -> tuple[bool | None, bool | None]:
     """Whether the rank correlation is (pooled, and in the median over workloads), and the median error; None
     where the target names none."""
     both = (found.pooled.spearman, found.within_median.spearman)
-    error = target.median_error
+    rho, error = target.spearman, target.median_error
     return (
-        all(each is not None and each >= target.spearman for each in both),
+        None if rho is None else all(each is not None and each >= rho for each in both),
         None if error is None else found.median_error is not None and found.median_error <= error,
     )
 
@@ -74,7 +74,8 @@ def targets(part: PartAgreement, wanted: Sequence[Target]) -> Iterator[tuple[str
             continue
         rank, error = reached(found, target)
         numbers = f"{_number(found.pooled.spearman)} pooled, {_number(found.within_median.spearman)} within"
-        yield f"{target.metric}: rho >= {target.spearman:g} {_reached(rank)} ({numbers})", rank
+        if rank is not None:
+            yield f"{target.metric}: rho >= {target.spearman:g} {_reached(rank)} ({numbers})", rank
         if error is not None and target.median_error is not None:
             yield (
                 f"{target.metric}: median error <= {100 * target.median_error:g}% {_reached(error)} "
@@ -115,7 +116,8 @@ def policies(part: PartAgreement, names: Sequence[str]) -> Table:
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for policy in sorted({policy for name in names for policy in known[name]}):
-        table.add_row(policy, *(_bias(known[name][policy], spread=True) for name in names))
+        found = (known[name].get(policy, LogError(0.0, 0.0, 0)) for name in names)
+        table.add_row(policy, *(_bias(each, spread=True) for each in found))
     return table
 
 

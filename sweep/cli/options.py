@@ -33,9 +33,10 @@ class Allocator(StrEnum):
 
 
 class Calibrated(StrEnum):
-    """The backends whose unit costs can be measured."""
+    """The backends whose unit costs can be measured, and that the simulator can be held to."""
 
     native = "native"
+    kernel = "kernel"
 
 
 class Schema(StrEnum):
@@ -70,6 +71,12 @@ AllocatorOption = Annotated[
 ]
 Cpus = Annotated[
     str | None, typer.Option(help="CPUs to own, such as 0,1; default: the first ones permitted.")
+]
+Icount = Annotated[
+    int,
+    typer.Option(
+        min=-1, max=10, help="kernel: time goes by instructions, 2^N ns each (emulated); -1: the host's time."
+    ),
 ]
 Window = Annotated[
     str | None, typer.Option(help="START,LENGTH such as 2s,1.5s: that part of the workload alone.")

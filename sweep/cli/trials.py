@@ -16,6 +16,7 @@ from sweep.cli.options import (
     Cpus,
     Form,
     Format,
+    Icount,
     Rcu,
     RcuOption,
     Timeout,
@@ -188,12 +189,16 @@ def calibrate(
         options = calibrate_command.CalibrateOptions(machine, output, rounds, cpus, seed)
         return calibrate_command.calibrate(options, form)
 
-    assert backend is Calibrated.native
+    if backend is not Calibrated.native:
+        fail("--backend kernel: not there yet; expected native")
     run(work)
 
 
 @app.command()
 def agree(
+    backend: Annotated[
+        Calibrated, typer.Option(help="What is measured: native, or kernel (in a guest).")
+    ] = Calibrated.native,
     machine: Annotated[
         str, typer.Option(help="A profile calibrated on this machine: by name, or a YAML file.")
     ] = "vm-2cpu",
@@ -209,20 +214,31 @@ def agree(
         Path | None, typer.Option("-o", help="Directory; default: sweep-agreement/MACHINE.")
     ] = None,
     conf: Annotated[
-        Path | None, typer.Option(help="What is compared; default: conf/agreement/default.yaml.")
+        Path | None, typer.Option(help="What is compared; default: of conf/agreement, the backend's.")
     ] = None,
     cpus: Cpus = None,
     timeout: Timeout = defaults.PASS_TIMEOUT_S,
+    icount: Icount = defaults.AGREE_ICOUNT,
     form: Format = Form.table,
 ) -> None:
-    """How well does the simulator predict this machine? Example: python -m sweep agree --machine mine.yaml"""
+    """How well does the simulator predict this machine, or a kernel? Example: python -m sweep agree --machine mine.yaml"""
 
     def work() -> int:
         from sweep import agree_command
 
         names = tuple(word.strip() for word in (workloads or "").split(",") if word.strip())
         options = agree_command.AgreeOptions(
-            machine, names, configurations, repeats, seed, output, conf, cpus, timeout
+            backend=backend.value,
+            machine=machine,
+            workloads=names,
+            configurations=configurations,
+            repeats=repeats,
+            seed=seed,
+            output=output,
+            conf=conf,
+            cpus=cpus,
+            timeout_s=timeout,
+            icount=None if icount < 0 else icount,
         )
         return agree_command.agree(options, form)
 
