@@ -5,10 +5,10 @@ Heavy modules are imported inside the commands, so that --help and list answer a
 
 from __future__ import annotations
 
-from sweep.cli import cluster, kept, kernel, studies, trials
+from sweep.cli import cluster, kept, kernel, lab, studies, trials
 from sweep.cli.app import app
 
-__all__ = ["app", "cluster", "kept", "kernel", "main", "studies", "trials"]
+__all__ = ["app", "cluster", "kept", "kernel", "lab", "main", "studies", "trials"]
 
 
 def main() -> None:

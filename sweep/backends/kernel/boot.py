@@ -33,6 +33,7 @@ class BootSettings:
         """The guest kernel's."""
         words = [
             "console=ttyS0 panic=-1 oops=panic loglevel=6 sysctl.vm.panic_on_oom=1 cryptomgr.notests",
+            "slab_nomerge",  # slabinfo counts each cache
             f"rcutree.enable_rcu_lazy={int(self.lazy)} rcutree.use_softirq={int(self.softirq)}",
         ]
         if self.nocb:

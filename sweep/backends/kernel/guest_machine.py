@@ -40,6 +40,7 @@ class Frame(IntEnum):
     UNLOAD = 3
     LOAD = 4
     OFF = 5
+    CURVE = 6
 
 
 def _dies_with_us() -> list[str]:
@@ -113,6 +114,13 @@ class Guest:
         """Run a trial to its end."""
         self.begin(request)
         return list(self.answers(timeout_s))
+
+    def curve(self, words: str, line_timeout_s: float) -> Iterator[dict[str, Any]]:
+        """The JSON lines of guest/curve.c, given these words. Raises GuestError, also when it says nothing for
+        line_timeout_s."""
+        self._send(Frame.CURVE, words.encode())
+        while not (line := self._answer(line_timeout_s)).get("done"):
+            yield line
 
     def abort(self, timeout_s: float = 60.0) -> None:
         """End the trial that runs, if any; what it had said is dropped. Raises GuestError."""

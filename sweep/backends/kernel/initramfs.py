@@ -12,7 +12,7 @@ from typing import Final
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.image import find_program
 
-_INIT: Final = Path(__file__).parent / "guest" / "init.c"
+_GUEST: Final = Path(__file__).parent / "guest"
 _DIRECTORY, _FILE, _CHARACTER_DEVICE = 0o040755, 0o100755, 0o020600
 _CONSOLE: Final = (5, 1)
 """Device number of /dev/console (Documentation/admin-guide/devices.txt)."""
@@ -51,7 +51,8 @@ def initramfs(module: Path, cache: Path) -> Path:
         [
             Entry("dev", _DIRECTORY),
             Entry("dev/console", _CHARACTER_DEVICE, device=_CONSOLE),
-            Entry("init", _FILE, _compiled_init(cache).read_bytes()),
+            Entry("init", _FILE, _compiled("init", cache).read_bytes()),
+            Entry("curve", _FILE, _compiled("curve", cache).read_bytes()),
             Entry("rcu_sweep.ko", _FILE, module.read_bytes()),
         ]
     )
@@ -67,9 +68,10 @@ def _write(path: Path, data: bytes) -> None:
     temporary.rename(path)
 
 
-def _compiled_init(cache: Path) -> Path:
-    """The guest's init as a static program."""
-    path = cache / f"init-{hashlib.sha256(_INIT.read_bytes()).hexdigest()[:16]}"
+def _compiled(name: str, cache: Path) -> Path:
+    """A program of the guest, static."""
+    source = _GUEST / f"{name}.c"
+    path = cache / f"{name}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
     if path.exists():
         return path
     cache.mkdir(parents=True, exist_ok=True)
@@ -81,14 +83,14 @@ def _compiled_init(cache: Path) -> Path:
         "-Wall",
         "-Wextra",
         "-Werror",
-        str(_INIT),
+        str(source),
         "-o",
         str(temporary),
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise LabError(
-            f"the guest's init does not build (a static libc is needed: libc6-dev):\n{result.stderr}"
+            f"the guest's {name} does not build (a static libc is needed: libc6-dev):\n{result.stderr}"
         )
     temporary.rename(path)
     return path

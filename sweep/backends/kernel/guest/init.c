@@ -7,6 +7,7 @@
  *   ABORT   whoever runs the trial is killed: {"aborted": true}
  *   UNLOAD  the module is unloaded: {"unloaded": 0}, or the error number
  *   LOAD    ... and loaded again: {"loaded": 0}
+ *   CURVE   /curve runs with the words of the frame; its JSON lines, then {"done": true}
  *   OFF     the guest ends
  *
  * A trial runs in a child, so that this process can be told to abort it.
@@ -28,7 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum frame_type { FRAME_TRIAL = 1, FRAME_ABORT, FRAME_UNLOAD, FRAME_LOAD, FRAME_OFF };
+enum frame_type { FRAME_TRIAL = 1, FRAME_ABORT, FRAME_UNLOAD, FRAME_LOAD, FRAME_OFF, FRAME_CURVE };
 
 struct frame {
 	uint32_t type;
@@ -188,6 +189,41 @@ static pid_t start_trial(uint64_t left)
 	return child;
 }
 
+/* ---- what the kernel itself does ---- */
+
+static void run_curve(char *words)
+{
+	char *arguments[64] = { "/curve" };
+	int nr = 1;
+
+	for (char *word = strtok(words, " "); word && nr < 63; word = strtok(NULL, " "))
+		arguments[nr++] = word;
+	if (dup2(port, STDOUT_FILENO) < 0)
+		die("dup2");
+	execv(arguments[0], arguments);
+	die(arguments[0]);
+}
+
+static void curve(uint64_t length)
+{
+	static char words[1024];
+	pid_t child;
+
+	if (length >= sizeof(words)) {
+		errno = E2BIG;
+		die("the words of a curve");
+	}
+	read_exactly(words, (size_t)length);
+	words[length] = 0;
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child)
+		run_curve(words);
+	waitpid(child, NULL, 0);
+	say("{\"done\": true}\n", 0);
+}
+
 static void reap(pid_t *child)
 {
 	if (*child && waitpid(*child, NULL, 0) == *child)
@@ -212,6 +248,10 @@ static void obey(const struct frame *frame, pid_t *child)
 		break;
 	case FRAME_LOAD:
 		say("{\"loaded\": %ld}\n", load());
+		break;
+	case FRAME_CURVE:
+		reap(child);
+		curve(frame->length);
 		break;
 	default:
 		sync();
