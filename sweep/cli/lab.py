@@ -26,7 +26,10 @@ def curve(
         list[int] | None, typer.Option(help="Areas of a trial, once or more; default: 40 to 65,000.")
     ] = None,
     blocks: Annotated[int, typer.Option(min=2, help="Times two probed and two other trials.")] = 4,
-    beside_policies: Annotated[
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep the trials that are there, and add these.")
+    ] = False,
+    policies: Annotated[
         bool, typer.Option("--policies/--no-policies", help="Beside it, every policy in the module.")
     ] = True,
     form: Format = Form.table,
@@ -37,8 +40,7 @@ def curve(
         from sweep import curve_command
         from sweep.backends.kernel.curve import AREAS
 
-        return curve_command.lab_curve(
-            output, areas or AREAS, blocks, beside_policies=beside_policies, form=form
-        )
+        options = curve_command.CurveOptions(output, areas or AREAS, blocks, add, policies)
+        return curve_command.lab_curve(options, form)
 
     run(work)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sweep import curve_command
+from sweep import curve_command, curve_files
 from sweep.backends.kernel.beside import PolicyRow, configurations
 from sweep.backends.kernel.curve import Curve, CurveTrial, Look
 from sweep.backends.kernel.curve_points import points
+from sweep.curve_files import Found
+from sweep.errors import InputError
 from sweep.trial import Interval
 from tests.sweep.small import invoke, words
 
 RELEASE = "6.12.3-test"
 
 
-def found() -> curve_command.Found:
+def found() -> Found:
     """Made up: half of each whole is removal; what the kernel does costs 100 ns per object, the rest 300."""
     looks = (Look(0, 40, 40), Look(10_000_000, 0, 0))
     trials = tuple(
@@ -40,7 +44,7 @@ def found() -> curve_command.Found:
         for each, ns in zip(configurations(RELEASE), [100.0] + [300.0] * 99, strict=False)
     ]
     made = Curve(RELEASE, True, probes, (192, 40), trials)
-    return curve_command.Found(made, points(trials, np.random.default_rng(0)), 40, rows)
+    return Found(made, points(trials, np.random.default_rng(0)), 40, rows)
 
 
 @pytest.fixture
@@ -70,12 +74,35 @@ def test_the_kernels_row_stands_before_those_of_the_policies(measured: None, tmp
     document = json.loads(invoke("lab", "curve", "-o", tmp_path, "--format", "json").stdout)
     kernel, preset, other, *_ = document["policies"]
     assert kernel["name"] == "the kernel itself (linux-6.12)"
-    assert kernel["exit_ns_per_object"]["value"] == 50
+    assert kernel["exit_ns"]["value"] == 50
     assert preset["name"] == "direct_exit (linux-6.12)"
     assert preset["whole_exit"] == 0
     # 200 ns more per object of a whole exit that takes 100 ns per area.
     assert other["whole_exit"] == pytest.approx(2.0)
     assert all(each["emulated"] for each in document["policies"])
+
+
+def test_what_was_written_is_read_and_more_can_be_added(tmp_path: Path) -> None:
+    made = found().curve
+    assert curve_files.read(tmp_path) is None
+    curve_files.write(tmp_path, found())
+    assert curve_files.read(tmp_path) == made
+    both = curve_files.added(made, made)
+    assert len(both.trials) == 2 * len(made.trials)
+    assert {trial.block for trial in both.trials} == {0, 1, 2, 3}
+    with pytest.raises(InputError, match="the trials there are of Linux 6.12.3-test, these of 6.13"):
+        curve_files.added(made, replace(made, release="6.13"))
+
+
+def test_trials_of_something_else_are_refused_before_a_guest_boots(tmp_path: Path) -> None:
+    for make in (
+        lambda path: path.write_text("no trials"),
+        lambda path: pq.write_table(pa.table({"n": [40]}), path),
+    ):
+        make(tmp_path / "trials.parquet")
+        result = invoke("lab", "curve", "-o", tmp_path, "--add")
+        assert result.exit_code == 2
+        assert "trials.parquet: not written by this version of lab curve" in words(result.stderr)
 
 
 def test_a_missing_kernel_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

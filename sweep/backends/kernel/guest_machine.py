@@ -130,9 +130,14 @@ class Guest:
             pass
 
     def unload(self, timeout_s: float = 60.0) -> int:
-        """Unload the module: 0, or the error number (EAGAIN while a trial runs). Raises GuestError."""
+        """Unload the module: 0, or the error number (EAGAIN while a trial runs). Raises GuestError, also when slab
+        caches of its are left."""
         self._send(Frame.UNLOAD)
-        return int(self._answer(timeout_s)["unloaded"])
+        left = int(self._answer(timeout_s)["caches_left"])
+        error = int(self._answer(timeout_s)["unloaded"])
+        if left:
+            raise self._error(f"the module is gone, and {left} of its slab caches are left")
+        return error
 
     def load(self, timeout_s: float = 60.0) -> int:
         """Load the module again: 0, or the error number. Raises GuestError."""

@@ -142,7 +142,10 @@ class Lab:
         said = troubles(guest.console())[before:]
         if said:
             self.close()
-            raise EvaluationError("the guest's kernel complains:\n" + "\n".join(said), Cause.WORKER_CRASHED)
+            told = f"{answer['error']}; " if "error" in answer else ""
+            raise EvaluationError(
+                f"{told}the guest's kernel complains:\n" + "\n".join(said), Cause.WORKER_CRASHED
+            )
         if "error" in answer:
             raise EvaluationError(answer["error"], Cause(answer["cause"]))
         return LabResult(decode(answer), boot, self.image.release, guest.accelerator == "tcg")

@@ -5,7 +5,8 @@
  *
  *   TRIAL   bytes go to /dev/rcu_sweep as they are; JSON lines come back, the last is {"done": true}
  *   ABORT   whoever runs the trial is killed: {"aborted": true}
- *   UNLOAD  the module is unloaded: {"unloaded": 0}, or the error number
+ *   UNLOAD  the module is unloaded: {"caches_left": 0}, how many of its slab caches are there after all, then
+ *           {"unloaded": 0}, or the error number
  *   LOAD    ... and loaded again: {"loaded": 0}
  *   CURVE   /curve runs with the words of the frame; its JSON lines, then {"done": true}
  *   OFF     the guest ends
@@ -106,6 +107,21 @@ static int load(void)
 static int unload(void)
 {
 	return syscall(SYS_delete_module, "rcu_sweep", O_NONBLOCK) ? errno : 0;
+}
+
+/* Every trial has a cache of its own, rcu_sweep_N, and destroys it. */
+static long count_caches(void)
+{
+	FILE *file = fopen("/proc/slabinfo", "r");
+	char text[512];
+	long nr = 0;
+
+	if (!file)
+		die("/proc/slabinfo");
+	while (fgets(text, sizeof(text), file))
+		nr += !strncmp(text, "rcu_sweep_", 10);
+	fclose(file);
+	return nr;
 }
 
 /* ---- the port ---- */
@@ -232,6 +248,8 @@ static void reap(pid_t *child)
 
 static void obey(const struct frame *frame, pid_t *child)
 {
+	int error;
+
 	switch (frame->type) {
 	case FRAME_TRIAL:
 		reap(child);
@@ -244,7 +262,9 @@ static void obey(const struct frame *frame, pid_t *child)
 		say("{\"aborted\": true}\n", 0);
 		break;
 	case FRAME_UNLOAD:
-		say("{\"unloaded\": %ld}\n", unload());
+		error = unload();
+		say("{\"caches_left\": %ld}\n", error ? 0 : count_caches());
+		say("{\"unloaded\": %ld}\n", error);
 		break;
 	case FRAME_LOAD:
 		say("{\"loaded\": %ld}\n", load());

@@ -13,6 +13,7 @@
  *   record.c    the log of a trial, and the objects' times
  *   metrics.c   what is computed from them when the trial has ended
  *   pinned.c    slabs without a live object
+ *   slabs.c     the cache's own counts, and that a trial leaves nothing in it
  *
  * Times of a trial are nanoseconds (CLOCK_MONOTONIC) since its start.
  */
@@ -103,12 +104,12 @@ struct lab_cpu {
 	u32 softirq_callbacks; /* in the softirq that runs now */
 	u64 softirq_ns;	       /* RCU softirqs that invoked callbacks of the trial */
 	u64 max_stall;
-	u64 callbacks, wakeups, contended;
+	u64 callbacks, slab_callbacks, wakeups, contended;
 };
 
 struct lab_counts {
-	u64 softirq_ns, max_stall, callbacks, wakeups, contended, kthread_ns, grace_periods, lock_waits,
-		violations;
+	u64 softirq_ns, max_stall, callbacks, slab_callbacks, wakeups, contended, kthread_ns, grace_periods,
+		lock_waits, violations;
 };
 
 struct lab_sample {
@@ -136,6 +137,7 @@ struct policy_run {
 	struct kmem_cache *cache;
 	char cache_name[32];
 	u32 slab_bytes;
+	long slab_objects_before, slab_objects_after; /* of the trial, in the cache; -1: cannot be read */
 	struct workqueue_struct *wq;
 	const struct plat_shrinker *shrinker;
 	struct lab_shrinker lab_shrinker;
@@ -247,6 +249,11 @@ void watch_unregister(void);
 void watch_start(struct policy_run *run);
 void watch_cut(struct policy_run *run);	 /* the measured span has ended */
 void watch_stop(struct policy_run *run); /* no probe looks at the run any more */
+
+/* slabs.c */
+long slabs_read(struct policy_run *run, const char *count);
+long slabs_objects(struct policy_run *run);
+void slabs_check(struct policy_run *run);
 
 /* pinned.c */
 void pinned_report(struct policy_run *run, struct seq_buf *out, u64 *words, u64 *spare);

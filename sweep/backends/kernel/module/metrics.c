@@ -263,7 +263,7 @@ static void report_counts(struct policy_run *run, struct seq_buf *out, const str
 	print_milli(out, "cpu_ns_per_object", div64_u64(cpu_ns * 1000, max_t(u64, totals->unlinked, 1)));
 	print_count(out, "max_stall_ns", c->max_stall);
 	print_count(out, "grace_periods", c->grace_periods);
-	print_count(out, "callbacks", c->callbacks);
+	print_count(out, "callbacks", c->callbacks + c->slab_callbacks);
 	print_count(out, "wakeups", c->wakeups);
 	print_count(out, "lock_waits", c->lock_waits);
 	seq_buf_printf(out, "\"violations\": %llu}, ", c->violations);
@@ -297,7 +297,10 @@ static void report_details(struct policy_run *run, struct seq_buf *out, const st
 	print_count(out, "shrinker_scanned", (u64)atomic64_read(&run->shrinker_scanned));
 	if (run->req->nr_pressure)
 		print_count(out, "min_free_permille", run->min_free_permille);
+	print_count(out, "slab_callbacks", c->slab_callbacks);
 	print_count(out, "slab_bytes", run->slab_bytes);
+	if (run->slab_objects_after >= 0)
+		print_count(out, "slab_objects_after", (u64)run->slab_objects_after);
 	print_count(out, "max_lag_ns", (u64)atomic64_read(&run->max_lag));
 	seq_buf_printf(out, "\"calls\": %d}, \"unmeasured\": [%s]}\n", atomic_read(&run->nr_calls),
 		       run->nr_samples ? "" : "\"pinned_slab_bytes.mean\", \"pinned_slab_bytes.peak\"");

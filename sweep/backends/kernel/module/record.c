@@ -3,7 +3,6 @@
  * record.c - what is written down while a trial runs: nothing is added up before its end, so that no
  * counter is shared and the end of the measured span cuts exactly.
  */
-#include <linux/fs.h>
 #include <linux/vmalloc.h>
 #include "lab.h"
 
@@ -48,33 +47,16 @@ void record_call(struct policy_run *run, u64 latency, u32 n, bool exits)
 
 /* ---- the cache's own count of its slabs ---- */
 
-static long read_number(const char *path)
-{
-	struct file *file = filp_open(path, O_RDONLY, 0);
-	char text[32] = "";
-	loff_t at = 0;
-	long number = -1;
-
-	if (IS_ERR(file))
-		return -1;
-	if (kernel_read(file, text, sizeof(text) - 1, &at) > 0 && sscanf(text, "%ld", &number) != 1)
-		number = -1;
-	filp_close(file, NULL);
-	return number;
-}
-
 /* Without sysfs there are no samples, and the metric is said not to have been measured. */
 static int sampler(void *arg)
 {
 	struct policy_run *run = arg;
-	char path[80];
 	u64 t;
 
-	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/slabs", run->cache_name);
 	wait_for_completion(&run->go);
 	for (t = 0; run->nr_samples < run->room_samples && lab_wait_until(run, t);
 	     t = lab_now(run) + run->req->sample_ns) {
-		long slabs = read_number(path);
+		long slabs = slabs_read(run, "slabs");
 
 		if (slabs < 0)
 			break;

@@ -141,6 +141,7 @@ static int create_cache(struct policy_run *run)
 		return -ENOMEM;
 	run->slab_bytes = (u32)page_size(virt_to_head_page(object));
 	kmem_cache_free(run->cache, object);
+	run->slab_objects_before = slabs_objects(run);
 	return 0;
 }
 
@@ -224,12 +225,11 @@ static void free_objects(struct policy_run *run)
 			kmem_cache_free(run->cache, run->where[i]);
 		cond_resched();
 	}
-	kmem_cache_destroy(run->cache); /* says so on the console if anything is left in it */
 }
 
 static void tear_down(struct policy_run *run)
 {
-	free_objects(run);
+	kmem_cache_destroy(run->cache); /* says so on the console if anything is left in it */
 	record_teardown(run);
 	kvfree(run->row_order);
 	kvfree(run->row_ordinal);
@@ -264,6 +264,8 @@ int lab_trial(const struct kernel_request *req, const struct lab_rows *rows, str
 		error = measure(run);
 	stop_threads(run);
 	drain(run);
+	free_objects(run);
+	slabs_check(run);
 	if (!error && !atomic_read(&run->failed))
 		error = metrics_report(run, out);
 	if (atomic_read(&run->failed)) {

@@ -3,7 +3,9 @@
  * watch.c - what the kernel does by itself, seen through probes.
  *
  * A grace period ends with rcu_gp_cleanup() (kernel/rcu/tree.c), which runs once for each of them in
- * the grace-period kthread; distribution kernels have no CONFIG_RCU_TRACE, whose tracepoint would tell. Softirqs, wake-ups and contended locks have tracepoints.
+ * the grace-period kthread; distribution kernels have no CONFIG_RCU_TRACE, whose tracepoint would tell.
+ * Slabs of a type-stable cache go through rcu_free_slab() (mm/slub.c). Softirqs, wake-ups and contended
+ * locks have tracepoints.
  */
 #include <linux/interrupt.h>
 #include <linux/kprobes.h>
@@ -64,13 +66,49 @@ static struct kretprobe gp_probe = {
 	.maxactive = 2,
 };
 
-/* ---- tracepoints ---- */
-
 static struct lab_cpu *measured_cpu(struct policy_run **run)
 {
 	*run = READ_ONCE(watched);
 	return *run && READ_ONCE((*run)->measuring) ? this_cpu_ptr((*run)->cpus) : NULL;
 }
+
+/* ---- slabs that SLUB posts by itself ---- */
+
+static_assert(!(sizeof(struct page) & (sizeof(struct page) - 1)));
+
+/*
+ * head: in a struct slab, which lies over a struct page and so begins at a multiple of its size. Its word
+ * slab_cache is the second in 6.12 and the fourth in 6.1 (mm/slab.h); the other holds no pointer to a cache.
+ */
+static bool is_slab_of(const struct rcu_head *head, const struct kmem_cache *cache)
+{
+	unsigned long *words = (unsigned long *)((unsigned long)head & ~(sizeof(struct page) - 1));
+
+	return words[1] == (unsigned long)cache || words[3] == (unsigned long)cache;
+}
+NOKPROBE_SYMBOL(is_slab_of);
+
+static int slab_freed(struct kprobe *probe, struct pt_regs *regs)
+{
+	const struct rcu_head *head = (struct rcu_head *)regs_get_kernel_argument(regs, 0);
+	struct policy_run *run;
+	struct lab_cpu *c = measured_cpu(&run);
+
+	if (!c || !is_slab_of(head, run->cache))
+		return 0;
+	c->slab_callbacks++;
+	if (in_serving_softirq())
+		c->softirq_callbacks++;
+	return 0;
+}
+NOKPROBE_SYMBOL(slab_freed);
+
+static struct kprobe slab_probe = {
+	.symbol_name = "rcu_free_slab",
+	.pre_handler = slab_freed,
+};
+
+/* ---- tracepoints ---- */
 
 static void softirq_begins(void *data, unsigned int vector)
 {
@@ -173,15 +211,25 @@ int watch_register(void)
 		pr_err("cannot probe rcu_gp_cleanup() (error %d): the kernel needs CONFIG_KPROBES\n", error);
 		return error;
 	}
-	error = register_points();
-	if (error)
+	error = register_kprobe(&slab_probe);
+	if (error) {
+		pr_err("cannot probe rcu_free_slab() (error %d): callbacks of slabs would not be seen\n",
+		       error);
 		unregister_kretprobe(&gp_probe);
+		return error;
+	}
+	error = register_points();
+	if (error) {
+		unregister_kprobe(&slab_probe);
+		unregister_kretprobe(&gp_probe);
+	}
 	return error;
 }
 
 void watch_unregister(void)
 {
 	unregister_points(ARRAY_SIZE(points));
+	unregister_kprobe(&slab_probe);
 	unregister_kretprobe(&gp_probe);
 }
 
@@ -222,6 +270,7 @@ void watch_cut(struct policy_run *run)
 		counts->softirq_ns += c->softirq_ns;
 		counts->max_stall = max(counts->max_stall, c->max_stall);
 		counts->callbacks += c->callbacks;
+		counts->slab_callbacks += c->slab_callbacks;
 		counts->wakeups += c->wakeups;
 		counts->contended += c->contended;
 	}
