@@ -115,8 +115,15 @@ def _metric(metric: str, pairs: Sequence[Pair], baseline: Configuration) -> Metr
             )
             for name in sorted(set(policy.tolist()))
         ),
-        noise=statistics.noise([[float(each.get(metric)) for each in pair.passes] for pair in pairs]),
+        noise=statistics.noise([_passes(pair, metric) for pair in pairs]),
+        repeat=statistics.repeat(
+            [[_passes(pair, metric) for pair in pairs if pair.workload == name] for name in _workloads(pairs)]
+        ),
     )
+
+
+def _passes(pair: Pair, metric: str) -> list[float]:
+    return [float(each.get(metric)) for each in pair.passes]
 
 
 # -- fronts --

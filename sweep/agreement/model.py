@@ -58,7 +58,9 @@ class MetricAgreement:
     within_min over these. median_error, p90_error: of |log ratio|, as a ratio less 1; None without ratios.
     absolute: of the figures as they are. relative: of both divided by their own baseline's in that workload,
     as studies compare. by_policy: absolute, by name of policy. noise: median of |log| between repeated
-    measurements of one pair, as a ratio less 1; no simulator can be nearer than that. None without repeats.
+    measurements of one pair, as a ratio less 1; no simulator can be nearer than that. repeat: Spearman's between the
+    first passes and the second ones over the configurations of one workload, the median over workloads: how well a
+    pass on the machine ranks what the next one measures. None without repeats.
     """
 
     metric: str
@@ -74,6 +76,7 @@ class MetricAgreement:
     relative: LogError
     by_policy: tuple[tuple[str, LogError], ...]
     noise: float | None
+    repeat: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,16 @@ def noise(repeats: Sequence[Sequence[float]]) -> float | None:
     return float(np.expm1(np.median(logs))) if logs else None
 
 
+def repeat(groups: Sequence[Sequence[Sequence[float]]]) -> float | None:
+    """The median over groups of Spearman's correlation between the first and the second of repeats; a group is
+    a sequence of things, a thing is its repeats."""
+    correlations = []
+    for things in groups:
+        twice = np.array([values[:2] for values in things if len(values) > 1]).reshape(-1, 2)
+        correlations.append(correlation(twice[:, 0], twice[:, 1]))
+    return over(correlations)[0].spearman
+
+
 def share(measured: Sequence[pareto.Point], chosen: Sequence[int], reference: pareto.Point) -> float | None:
     """Hypervolume of the chosen ones of the points over that of all; None where all have none."""
     whole = pareto.hypervolume(measured, reference)

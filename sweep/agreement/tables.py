@@ -33,16 +33,16 @@ def reached(found: MetricAgreement, target: Target) -> tuple[bool | None, bool |
 
 
 def metrics(part: PartAgreement, shown: Sequence[str]) -> Table:
-    """One row per metric; what each column is stands in docs/agreement.md. 78 columns wide."""
+    """One row per metric; what each column is stands in docs/agreement.md. 80 columns wide."""
     table = _table(f"{_TITLES[part.part]}: {', '.join(part.workloads)}; {part.configurations} configurations")
     table.add_column("metric", no_wrap=True)
-    for column in ("rho", "tau", "within", "worst", "error", "p90", "bias", "noise"):
+    for column in ("rho", "tau", "within", "worst", "error", "p90", "bias", "noise", "again"):
         table.add_column(column, justify="right", no_wrap=True)
     known = {each.metric: each for each in part.metrics}
     for name in shown:
         found = known.get(name)
         if found is None:
-            table.add_row(name, *[""] * 7, "not measured")
+            table.add_row(name, *[""] * 8, "not measured")
             continue
         table.add_row(
             name,
@@ -54,6 +54,7 @@ def metrics(part: PartAgreement, shown: Sequence[str]) -> Table:
             _percent(found.p90_error),
             _bias(found.absolute),
             _percent(found.noise),
+            _number(found.repeat),
         )
     return table
 

@@ -199,6 +199,10 @@ def test_noise_and_drift_are_told(tmp_path: Path) -> None:
     noisy = compared(loud, Machinery(noise=0.2), repeats=2).agreement
     assert quiet.part("all").metric("exit_latency_ns.mean").noise == 0
     found = noisy.part("all").metric("exit_latency_ns.mean").noise
+    assert quiet.part("all").metric("exit_latency_ns.mean").repeat == pytest.approx(1)
+    ranked = noisy.part("all").metric("exit_latency_ns.mean").repeat
+    assert ranked is not None
+    assert ranked < 1
     assert found is not None
     assert 0.05 < found < 0.6  # the median of |log| between two is 0.95 of the deviation
     assert all(each.low <= each.median <= each.high for each in noisy.drift)

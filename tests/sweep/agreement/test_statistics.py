@@ -101,6 +101,14 @@ def test_noise_is_that_between_repeats_alone() -> None:
     assert statistics.noise([[0.0, 0.0]]) is None
 
 
+def test_a_machine_that_repeats_itself_ranks_alike_again() -> None:
+    alike = [[1.0, 1.1], [2.0, 2.1], [3.0, 3.1]]
+    assert statistics.repeat([alike]) == 1.0
+    assert statistics.repeat([[[a, -b] for a, b in alike], alike, alike]) == 1.0  # the median over groups
+    assert statistics.repeat([[[a] for a, _ in alike]]) is None
+    assert statistics.repeat([]) is None
+
+
 POINTS = st.lists(st.tuples(st.floats(0.01, 3), st.floats(0.01, 3)), min_size=1, max_size=25)
 
 
