@@ -117,7 +117,7 @@ def test_a_missing_allocator_is_one_message(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(allocators, "find", lambda library: None)
     result = invoke(*TRIAL, "--allocator", "jemalloc")
     assert result.exit_code == 2
-    assert "apt install libjemalloc2" in result.stderr
+    assert "apt-get install libjemalloc2" in result.stderr
 
 
 def test_without_the_program_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

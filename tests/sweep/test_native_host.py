@@ -59,7 +59,7 @@ def test_an_allocator_that_is_not_installed_is_named_with_its_package(
     monkeypatch.setattr(allocators, "find", lambda soname: None)
     said = launch(tmp_path, native={"allocator": "mimalloc"})
     assert "allocator mimalloc: " in said
-    assert "apt install libmimalloc" in said
+    assert "apt-get install libmimalloc" in said
 
 
 def test_a_program_that_is_none_fails_the_baseline_as_the_machines_fault(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 
 import policies
 from sweep.backends.kernel.errors import LabError
+from sweep.packages import apt
 
 MODULE: Final = "rcu_sweep.ko"
 _SOURCES: Final = Path(__file__).parent / "module"
@@ -79,7 +80,7 @@ def build(headers: Path, cache: Path, policy_files: Mapping[str, Path] | None = 
 def _compile(headers: Path, directory: Path, files: Mapping[str, str]) -> None:
     make = shutil.which("make")
     if make is None:
-        raise LabError("make is missing: apt-get install make gcc")
+        raise LabError(f"make is missing: {apt('C compiler')}")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     for name, content in files.items():

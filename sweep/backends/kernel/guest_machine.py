@@ -54,9 +54,15 @@ class Guest:
     """A booted guest with the module loaded. A context manager: at its end no process is left."""
 
     def __init__(
-        self, image: KernelImage, initramfs: Path, settings: BootSettings, accelerator: Accelerator
+        self,
+        image: KernelImage,
+        initramfs: Path,
+        settings: BootSettings,
+        accelerator: Accelerator,
+        boot_timeout_s: float | None = None,
     ) -> None:
-        """Boots. Raises GuestError when it does not, and LabError where QEMU is missing."""
+        """Boots, within BOOT_TIMEOUT_S if no other time is given. Raises GuestError when it does not, and LabError
+        where QEMU is missing."""
         self.accelerator = accelerator
         self._directory = tempfile.TemporaryDirectory(prefix="rcu-sweep-guest-")
         self._console = Path(self._directory.name) / "console"
@@ -74,7 +80,7 @@ class Guest:
         )
         theirs.close()
         try:
-            ready = self._answer(BOOT_TIMEOUT_S[accelerator])
+            ready = self._answer(boot_timeout_s or BOOT_TIMEOUT_S[accelerator])
             if ready.get("ready") != 0:
                 raise self._error(f"the module could not be loaded ({os.strerror(ready.get('ready', 0))})")
         except BaseException:

@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sweep.backends.kernel.errors import LabError
-
-APT: Final = (
-    "apt-get install linux-image-6.12-cloud-amd64 linux-headers-6.12-cloud-amd64 qemu-system-x86 gcc make"
-)
-"""What installs all that the kernel lab needs, on Debian 12."""
+from sweep.packages import KERNEL_LAB
 
 _ROOT: Final = "SWEEP_KERNEL_ROOT"
 
@@ -41,7 +37,7 @@ def find_image() -> KernelImage:
         image for path in (root / "boot").glob("vmlinuz-*") if (image := _image(root, path)) is not None
     ]
     if not images:
-        raise LabError(f"no kernel with its headers below {root}: {APT} (or set {_ROOT})")
+        raise LabError(f"no kernel with its headers below {root}: {KERNEL_LAB} (or set {_ROOT})")
     return max(images, key=lambda image: [int(n) for n in re.findall(r"\d+", image.release)])
 
 
@@ -56,5 +52,5 @@ def find_program(name: str) -> str:
     """The path of a program that the lab runs. Raises LabError where it is missing."""
     path = shutil.which(name)
     if path is None:
-        raise LabError(f"{name} is missing: {APT}")
+        raise LabError(f"{name} is missing: {KERNEL_LAB}")
     return path

@@ -11,6 +11,7 @@ from typing import Final
 
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.image import find_program
+from sweep.packages import apt
 
 _GUEST: Final = Path(__file__).parent / "guest"
 _DIRECTORY, _FILE, _CHARACTER_DEVICE = 0o040755, 0o100755, 0o020600
@@ -90,7 +91,7 @@ def _compiled(name: str, cache: Path) -> Path:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise LabError(
-            f"the guest's {name} does not build (a static libc is needed: libc6-dev):\n{result.stderr}"
+            f"the guest's {name} does not build (a static libc is needed: {apt('static libc')}):\n{result.stderr}"
         )
     temporary.rename(path)
     return path

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sweep.backends.native.errors import INSTALL, NativeError
+from sweep.backends.native.errors import NativeError
 from sweep.backends.native.settings import Allocator
+from sweep.packages import NATIVE, apt
 from sweep.trial import Cause
 
 _DIRECTORIES: Final = (
@@ -39,15 +40,15 @@ class Library:
 
 
 LIBRARIES: Final[dict[str, Library]] = {
-    "jemalloc": Library(("libjemalloc.so.2",), "apt install libjemalloc2"),
+    "jemalloc": Library(("libjemalloc.so.2",), apt("jemalloc")),
     "mimalloc": Library(
         ("libmimalloc.so.3", "libmimalloc.so.2"),
-        "apt install libmimalloc2.0 (libmimalloc3 on newer releases)",
+        apt("mimalloc") + " (libmimalloc3 on newer releases)",
     ),
 }
 """Every malloc that is preloaded, by allocator."""
 
-LIBURCU: Final = Library(("liburcu-memb.so.8",), INSTALL)
+LIBURCU: Final = Library(("liburcu-memb.so.8",), NATIVE)
 
 
 def preload(allocator: Allocator) -> Path | None:

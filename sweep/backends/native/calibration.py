@@ -22,9 +22,10 @@ from scipy import stats
 import sweep.backends.native as package
 import workloads
 from sweep.backends.native import answer, cpus, process
-from sweep.backends.native.errors import INSTALL, NativeError, NativeUnavailableError
+from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.request import Request, pack
 from sweep.machine import Machine
+from sweep.packages import NATIVE
 from sweep.trial import Cause, Interval
 
 ROUND_S: Final = 20.0
@@ -51,7 +52,7 @@ def path() -> Path:
         found = Path(directory) / "_calibrate"
         if found.is_file():
             return found
-    raise NativeUnavailableError(f"the calibration program is not built: it needs liburcu; run: {INSTALL}")
+    raise NativeUnavailableError(f"the calibration program is not built: it needs liburcu; run: {NATIVE}")
 
 
 def measure(machine: Machine, declared: tuple[int, ...], rounds: int, timeout_s: float) -> Series:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sweep.trial import Cause
-
-INSTALL: Final = "apt install liburcu-dev, then make build"
 
 
 class NativeError(RuntimeError):

@@ -13,8 +13,9 @@ from typing import Final
 import sweep.backends.native as package
 from sweep.backends.native import allocators, answer, cpus, process
 from sweep.backends.native.answer import Disturbance, Pass
-from sweep.backends.native.errors import INSTALL, NativeError, NativeUnavailableError
+from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.request import Request, pack
+from sweep.packages import NATIVE
 from sweep.trial import Cause, Configuration
 
 __all__ = ["Disturbance", "NativeError", "NativeUnavailableError", "Pass", "build_id", "path", "run"]
@@ -34,7 +35,7 @@ def path() -> Path:
             return found
     if override:
         raise NativeUnavailableError(f"SWEEP_BENCH is {override}: there is no such file")
-    raise NativeUnavailableError(f"the native benchmark is not built: it needs liburcu; run: {INSTALL}")
+    raise NativeUnavailableError(f"the native benchmark is not built: it needs liburcu; run: {NATIVE}")
 
 
 def build_id() -> str:
@@ -63,7 +64,7 @@ def run(request: Request, *, timeout_s: float) -> tuple[Pass, ...]:
         ended = process.run([str(program), "-"], data, environment, timeout_s + _own_time_s(request))
     except OSError as error:
         raise NativeUnavailableError(
-            f"{program} cannot be started: {error.strerror or error}; run: {INSTALL}"
+            f"{program} cannot be started: {error.strerror or error}; run: {NATIVE}"
         ) from None
     if ended.stopped == "time":
         raise NativeError(
@@ -84,7 +85,7 @@ def run(request: Request, *, timeout_s: float) -> tuple[Pass, ...]:
         raise NativeError(
             Cause.ENVIRONMENT,
             f"{_what(request)}: the native benchmark ended with exit code {ended.code}"
-            f"{_last_words(ended.stderr)}; if a library is missing, run: {INSTALL}",
+            f"{_last_words(ended.stderr)}; if a library is missing, run: {NATIVE}",
         )
     found = answer.passes(ended.stdout, request.passes)
     _check_malloc(request, found[0])

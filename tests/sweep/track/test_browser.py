@@ -23,7 +23,7 @@ NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no `chromium` in PATH (Debian: apt install chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no `chromium` in PATH (Debian: apt-get install chromium)"),
 ]
 
 

@@ -54,7 +54,7 @@ def test_the_request_arrives_whole_however_large(tmp_path: Path, monkeypatch: py
 def test_not_built_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(program.package, "__path__", [str(tmp_path)])
     monkeypatch.delenv("SWEEP_BENCH", raising=False)
-    with pytest.raises(NativeUnavailableError, match="apt install liburcu-dev, then make build"):
+    with pytest.raises(NativeUnavailableError, match="apt-get install liburcu-dev && make build"):
         program.path()
     assert failure().cause is Cause.ENVIRONMENT
 
@@ -205,7 +205,7 @@ def test_a_missing_allocator_names_its_package(
     monkeypatch.setattr(allocators, "find", lambda library: None)
     told = failure(allocator=allocator)
     assert told.cause is Cause.ENVIRONMENT
-    assert f"apt install lib{allocator}2" in str(told)
+    assert f"apt-get install lib{allocator}2" in str(told)
 
 
 def test_an_allocator_is_preloaded_and_nothing_else_changes_it(
