@@ -16,7 +16,7 @@ from sweep.trial import Configuration
 from sweep.units import format_time
 
 _PASSES_PER_BLOCK: Final = 4
-"""ABBA: the configuration twice, the baseline twice (sweep/backends/native/blocks.py)."""
+"""ABBA: the configuration twice, the baseline twice (sweep/backends/blocks.py)."""
 
 
 def estimate(

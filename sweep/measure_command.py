@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from sweep import native_trial, trial_options, units
-from sweep.backends.native import evaluator, statistics
+from sweep.backends import blocks, statistics
+from sweep.backends.native import evaluator
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.native_trial import NativeOptions
 from sweep.trial import METRICS, Interval
@@ -18,7 +19,7 @@ from sweep.trial import METRICS, Interval
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sweep.backends.native.blocks import Comparison
+    from sweep.backends.blocks import Comparison, Pass
     from sweep.trial_options import TrialRequest
 
 
@@ -52,7 +53,7 @@ def run(request: TrialRequest, options: NativeOptions, form: str) -> int:
     return 0
 
 
-def _table(title: str, found: Comparison) -> Table:
+def _table(title: str, found: Comparison[Pass]) -> Table:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
@@ -75,7 +76,7 @@ def _table(title: str, found: Comparison) -> Table:
     return table
 
 
-def _cells(name: str, found: Comparison, values: Mapping[str, Interval]) -> tuple[str, str]:
+def _cells(name: str, found: Comparison[Pass], values: Mapping[str, Interval]) -> tuple[str, str]:
     if name in found.unmeasured:
         return "not measured", ""
     if (interval := values.get(name)) is None:  # violations are counted, not estimated
@@ -103,9 +104,9 @@ def _ratio(value: float) -> str:
 
 
 def _document(
-    request: TrialRequest, options: NativeOptions, found: Comparison, fingerprint: Fingerprint
+    request: TrialRequest, options: NativeOptions, found: Comparison[Pass], fingerprint: Fingerprint
 ) -> dict[str, Any]:
-    base = evaluator.baseline()
+    base = blocks.baseline()
     values, ratios = dict(found.values), dict(found.ratios)
     return {
         "figures": native_trial.LABEL,

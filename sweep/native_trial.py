@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 import workloads
+from sweep.backends.blocks import Block, Comparison, Pass
 from sweep.backends.evaluator import Scenario
 from sweep.backends.native import cpus
-from sweep.backends.native.blocks import Block, Comparison
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.backends.native.settings import Allocator, NativeSettings, Rcu
 from sweep.defaults import PASS_TIMEOUT_S
@@ -70,11 +70,11 @@ def scenario(request: TrialRequest) -> Scenario:
     )
 
 
-def reporter(messages: Console, at_most: int) -> Callable[[Block], None]:
+def reporter(messages: Console, at_most: int) -> Callable[[Block[Pass]], None]:
     """Says each block as it ends, and why one does not count."""
     quiet = done = 0
 
-    def told(block: Block) -> None:
+    def told(block: Block[Pass]) -> None:
         nonlocal quiet, done
         done += 1
         quiet += not block.faults
@@ -90,7 +90,7 @@ def reporter(messages: Console, at_most: int) -> Callable[[Block], None]:
     return told
 
 
-def disturbance_words(found: Comparison) -> str:
+def disturbance_words(found: Comparison[Pass]) -> str:
     """One sentence on how quiet the machine was."""
     counts = f"{found.blocks} undisturbed blocks, {found.disturbed} disturbed"
     if found.quiet:
@@ -101,7 +101,7 @@ def disturbance_words(found: Comparison) -> str:
     )
 
 
-def disturbance_document(found: Comparison) -> dict[str, Any]:
+def disturbance_document(found: Comparison[Pass]) -> dict[str, Any]:
     """The same for programs."""
     return {
         "blocks": found.blocks,

@@ -13,8 +13,9 @@ from rich.table import Table
 
 import workloads
 from sweep import native_trial, trial_options
+from sweep.backends import blocks
+from sweep.backends.blocks import Comparison, Pass
 from sweep.backends.native import evaluator
-from sweep.backends.native.blocks import Comparison
 from sweep.backends.native.errors import NativeError
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.native_trial import NativeOptions
@@ -63,7 +64,7 @@ def run(
         trial_options.resolve(
             workload=name,
             machine=machine,
-            policy=evaluator.baseline().policy,
+            policy=blocks.baseline().policy,
             params=(),
             machine_overrides=(),
             scale=workloads.Scale(window_ns=trial_options.parse_window(part)),
@@ -72,13 +73,13 @@ def run(
         )
         for name, part in chosen
     ]
-    found: list[tuple[str, Comparison]] = []
+    found: list[tuple[str, Comparison[Pass]]] = []
     for request in requests:
         messages.print(f"{trial_options.title(request)}, against itself", style="dim", markup=False)
         told = native_trial.reporter(messages, settings.max_blocks)
         try:
             comparison = evaluator.compare(
-                native_trial.scenario(request), evaluator.baseline(), settings, (), told=told
+                native_trial.scenario(request), blocks.baseline(), settings, (), told=told
             )
         except NativeError as error:
             if error.cause in (Cause.CONFIGURATION, Cause.WORKER_CRASHED):
@@ -93,7 +94,7 @@ def run(
     return 0
 
 
-def resolutions(found: Comparison) -> tuple[Resolution, ...]:
+def resolutions(found: Comparison[Pass]) -> tuple[Resolution, ...]:
     """Of every metric that the baseline has a value of."""
     return tuple(Resolution(metric, ratio) for metric, ratio in found.ratios)
 
@@ -118,7 +119,7 @@ def verdict(found: Sequence[Resolution]) -> str:
     return " ".join(lines)
 
 
-def _show(found: Sequence[tuple[str, Comparison]], options: NativeOptions, form: str) -> None:
+def _show(found: Sequence[tuple[str, Comparison[Pass]]], options: NativeOptions, form: str) -> None:
     fingerprint = Fingerprint.take()
     if form == "json":
         document = {
@@ -139,7 +140,7 @@ def _show(found: Sequence[tuple[str, Comparison]], options: NativeOptions, form:
     console.print(native_trial.fingerprint_table(fingerprint.lines(), fingerprint.key()))
 
 
-def _document(title: str, found: Comparison) -> dict[str, Any]:
+def _document(title: str, found: Comparison[Pass]) -> dict[str, Any]:
     return {
         "trial": title,
         **native_trial.disturbance_document(found),

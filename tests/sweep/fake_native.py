@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sweep import noise
+from sweep.backends.blocks import baseline
 from sweep.backends.evaluator import Evaluation, Scenario, SimulatorEvaluator
-from sweep.backends.native.evaluator import LEVEL, baseline
+from sweep.backends.native.evaluator import LEVEL
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.machine import Machine
 from sweep.trial import METRICS, Configuration, Evidence, Measurement

@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-import policies
 from policies import PolicyError
+from sweep.backends import blocks
+from sweep.backends.blocks import Block, Comparison, Plan, baseline
 from sweep.backends.evaluator import Evaluation, EvaluationError, Scenario
-from sweep.backends.native import blocks, cpus, program
+from sweep.backends.native import cpus, disturbance, program
 from sweep.backends.native.answer import Pass
-from sweep.backends.native.blocks import Block, Comparison, Plan
 from sweep.backends.native.errors import NativeError
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.backends.native.request import Request
@@ -48,12 +48,12 @@ class NativeEvaluator:
         for scenario in self.scenarios:
             if (known := have.get(scenario.name)) is None:
                 comparison = self._measured(scenario, configuration)
-                found.append((scenario.name, evidence(comparison)))
+                found.append((scenario.name, blocks.evidence(comparison, LEVEL, machine_key())))
                 known = comparison.measurement
             measurements.append((scenario.name, known))
         return Evaluation(tuple(measurements), tuple(found))
 
-    def _measured(self, scenario: Scenario, configuration: Configuration) -> Comparison:
+    def _measured(self, scenario: Scenario, configuration: Configuration) -> Comparison[Pass]:
         try:
             return compare(scenario, configuration, self.settings, self.objectives)
         except NativeError as error:
@@ -62,19 +62,14 @@ class NativeEvaluator:
             raise EvaluationError(f"{scenario.name}: {error}") from error
 
 
-def baseline() -> Configuration:
-    """What every configuration is measured beside: `per_object` with its defaults, as in every study."""
-    return Configuration.of(policies.BASELINE, policies.policy(policies.BASELINE).defaults())
-
-
 def compare(
     scenario: Scenario,
     configuration: Configuration,
     settings: NativeSettings,
     objectives: tuple[str, ...],
     *,
-    told: Callable[[Block], None] = lambda _: None,
-) -> Comparison:
+    told: Callable[[Block[Pass]], None] = lambda _: None,
+) -> Comparison[Pass]:
     """A configuration and the baseline in one scenario, block by block. The baseline itself is compared with
     itself: its ratios are 1 within the noise, which they show.
 
@@ -98,8 +93,10 @@ def compare(
         configuration,
         base,
         Plan(settings.min_blocks, settings.max_blocks, settings.ratio_width, objectives),
-        scenario.machine.nr_cpus,
         np.random.default_rng([scenario.seed, int(configuration.key(), 16)]),
+        faults=lambda found: disturbance.faults(
+            found.disturbance, found.duration_ns * scenario.machine.nr_cpus
+        ),
         told=told,
     )
 
@@ -118,20 +115,6 @@ def request(
         cpus=chosen,
         nr_warmup_rows=int(len(scenario.replay.t_ns) * WARMUP_SHARE),
         seed=scenario.seed,
-    )
-
-
-def evidence(found: Comparison) -> Evidence:
-    """Where `blocks` is below the settings' minimum, the machine was never quiet and the disturbed blocks were
-    used as well."""
-    return Evidence(
-        level=LEVEL,
-        machine=machine_key(),
-        blocks=found.blocks,
-        disturbed=found.disturbed,
-        values=found.values,
-        ratios=found.ratios,
-        unmeasured=found.unmeasured,
     )
 
 

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweep import native_host, study_file
-from sweep.backends.native.evaluator import baseline
+from sweep.backends.blocks import baseline
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.scenarios import scenarios
 from sweep.study import Study

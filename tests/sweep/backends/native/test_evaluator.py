@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from sweep import machine
+from sweep.backends.blocks import baseline
 from sweep.backends.evaluator import EvaluationError, Scenario
 from sweep.backends.native import evaluator
-from sweep.backends.native.evaluator import NativeEvaluator, baseline
+from sweep.backends.native.evaluator import NativeEvaluator
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.backends.native.settings import NativeSettings
 from sweep.trial import Cause, Configuration, Measurement

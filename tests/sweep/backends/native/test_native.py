@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from sweep import machine
+from sweep.backends.blocks import baseline
 from sweep.backends.evaluator import EvaluationError, Scenario
 from sweep.backends.native import allocators, process, program
 from sweep.backends.native.errors import NativeError, NativeUnavailableError
-from sweep.backends.native.evaluator import NativeEvaluator, baseline
+from sweep.backends.native.evaluator import NativeEvaluator
 from sweep.backends.native.settings import NativeSettings
 from sweep.trial import Cause, Configuration
 from tests.sweep.backends.native import fakes

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sweep.backends.native import statistics
-from sweep.backends.native.statistics import Floats, means, ratios, width
+from sweep.backends import statistics
+from sweep.backends.statistics import Floats, means, ratios, width
 from sweep.trial import Interval
 
 EXPERIMENTS = 1000

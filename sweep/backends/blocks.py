@@ -2,23 +2,43 @@
 
 One block is four passes in the order configuration, baseline, baseline, configuration (ABBA): both sides have
 the same mean time, so a machine that slowly gets slower or faster favours neither. Blocks in which something
-else used the machine are repeated and counted. Pure of processes: a callable measures.
+else used the machine are repeated and counted. Pure of processes: a callable measures, another finds faults.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from sweep.backends.native import disturbance, statistics
-from sweep.backends.native.answer import Pass
-from sweep.backends.native.disturbance import Limits
-from sweep.trial import METRICS, Configuration, Interval, Measurement
+import policies
+from sweep.backends import statistics
+from sweep.trial import METRICS, Configuration, Evidence, Interval, Measurement
 
-Measure: TypeAlias = Callable[[Configuration], Pass]
+
+class Pass(Protocol):
+    """One pass over a workload. unmeasured: metrics without a meaning there, 0 in `measurement`. details: all else
+    that the backend says of it, by name."""
+
+    @property
+    def measurement(self) -> Measurement: ...
+
+    @property
+    def unmeasured(self) -> tuple[str, ...]: ...
+
+    @property
+    def details(self) -> Mapping[str, Any]: ...
+
+
+P = TypeVar("P", bound=Pass)
+P_co = TypeVar("P_co", bound=Pass, covariant=True)
+
+
+def baseline() -> Configuration:
+    """What every configuration is measured beside: `per_object` with its defaults, as in every study."""
+    return Configuration.of(policies.BASELINE, policies.policy(policies.BASELINE).defaults())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +62,16 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Block(Generic[P_co]):
     """Two passes of the configuration, two of the baseline; why they do not count, if they do not."""
 
-    candidate: tuple[Pass, ...]
-    baseline: tuple[Pass, ...]
+    candidate: tuple[P_co, ...]
+    baseline: tuple[P_co, ...]
     faults: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Generic[P_co]):
     """What all blocks come to.
 
     used: the undisturbed blocks; all of them where those stayed below the plan's minimum (`quiet` is false
@@ -59,7 +79,7 @@ class Comparison:
     meaning here; a ratio only where the baseline is not 0.
     """
 
-    used: tuple[Block, ...]
+    used: tuple[Block[P_co], ...]
     blocks: int
     disturbed: int
     quiet: bool
@@ -70,26 +90,29 @@ class Comparison:
     faults: tuple[str, ...]
 
 
+def _no_faults(found: Pass) -> tuple[str, ...]:
+    return ()
+
+
 def compare(
-    measure: Measure,
+    measure: Callable[[Configuration], P],
     candidate: Configuration,
     baseline: Configuration,
     plan: Plan,
-    nr_cpus: int,
     rng: np.random.Generator,
     *,
-    limits: Limits = disturbance.LIMITS,
-    told: Callable[[Block], None] = lambda _: None,
-) -> Comparison:
+    faults: Callable[[P], Sequence[str]] = _no_faults,
+    told: Callable[[Block[P]], None] = lambda _: None,
+) -> Comparison[P]:
     """Measure until every wanted ratio is known to `plan.ratio_width`, or the blocks are used up.
 
-    nr_cpus: that the workload runs on. told: after each block. Violations end it
-    early: no further repeat makes them undone. Raises what `measure` raises.
+    faults: why a pass does not count, in words. told: after each block. Violations end it early: no further repeat
+    makes them undone. Raises what `measure` raises.
     """
     measure(baseline)  # warm-up: program and library come from disk, an idle CPU from a low frequency
-    blocks: list[Block] = []
+    blocks: list[Block[P]] = []
     while True:
-        block = _block(measure, candidate, baseline, nr_cpus, limits)
+        block = _block(measure, candidate, baseline, faults)
         blocks.append(block)
         told(block)
         quiet = sum(not each.faults for each in blocks)
@@ -102,19 +125,17 @@ def compare(
 
 
 def _block(
-    measure: Measure, candidate: Configuration, baseline: Configuration, nr_cpus: int, limits: Limits
-) -> Block:
+    measure: Callable[[Configuration], P],
+    candidate: Configuration,
+    baseline: Configuration,
+    faults: Callable[[P], Sequence[str]],
+) -> Block[P]:
     first, second, third, fourth = (measure(each) for each in (candidate, baseline, baseline, candidate))
-    passes = (first, second, third, fourth)
-    faults = [
-        fault
-        for each in passes
-        for fault in disturbance.faults(each.disturbance, each.duration_ns * nr_cpus, limits)
-    ]
-    return Block((first, fourth), (second, third), tuple(dict.fromkeys(faults)))
+    found = [fault for each in (first, second, third, fourth) for fault in faults(each)]
+    return Block((first, fourth), (second, third), tuple(dict.fromkeys(found)))
 
 
-def _known(found: Comparison, plan: Plan) -> bool:
+def _known(found: Comparison[Pass], plan: Plan) -> bool:
     return all(
         statistics.width(interval) <= plan.ratio_width
         for metric, interval in found.ratios
@@ -122,7 +143,7 @@ def _known(found: Comparison, plan: Plan) -> bool:
     )
 
 
-def _summed_up(blocks: Sequence[Block], min_blocks: int, rng: np.random.Generator) -> Comparison:
+def _summed_up(blocks: Sequence[Block[P]], min_blocks: int, rng: np.random.Generator) -> Comparison[P]:
     undisturbed = [block for block in blocks if not block.faults]
     quiet = len(undisturbed) >= min_blocks
     used = undisturbed if quiet else list(blocks)
@@ -145,7 +166,7 @@ def _summed_up(blocks: Sequence[Block], min_blocks: int, rng: np.random.Generato
     )
 
 
-def _table(names: Sequence[str], blocks: Iterable[tuple[Pass, ...]]) -> statistics.Floats:
+def _table(names: Sequence[str], blocks: Iterable[tuple[P, ...]]) -> statistics.Floats:
     """(metrics, blocks): the mean of each block's passes."""
     rows = [
         np.mean([[each.measurement.get(name) for name in names] for each in passes], axis=0)
@@ -154,7 +175,9 @@ def _table(names: Sequence[str], blocks: Iterable[tuple[Pass, ...]]) -> statisti
     return np.array(rows, dtype=np.float64).T
 
 
-def _measurement(names: Sequence[str], candidate: statistics.Floats, blocks: Sequence[Block]) -> Measurement:
+def _measurement(
+    names: Sequence[str], candidate: statistics.Floats, blocks: Sequence[Block[P]]
+) -> Measurement:
     """Means over the blocks, a maximum or peak too: the largest of all passes would grow with their number.
     Counts are rounded. Violations are summed over every pass, the disturbed ones too."""
     found = dict(zip(names, candidate.mean(axis=-1), strict=True))
@@ -164,3 +187,17 @@ def _measurement(names: Sequence[str], candidate: statistics.Floats, blocks: Seq
     }
     values["violations"] = sum(each.measurement.violations for block in blocks for each in block.candidate)
     return Measurement.from_flat(values)
+
+
+def evidence(found: Comparison[Pass], level: str, machine: str) -> Evidence:
+    """What a comparison rests on, measured at this level on the machine with this key. Where `blocks` is below the
+    plan's minimum, the machine was never quiet and the disturbed blocks were used as well."""
+    return Evidence(
+        level=level,
+        machine=machine,
+        blocks=found.blocks,
+        disturbed=found.disturbed,
+        values=found.values,
+        ratios=found.ratios,
+        unmeasured=found.unmeasured,
+    )

@@ -4,7 +4,7 @@ A figure's 95 % interval is estimate ± t(n - 1) x the bootstrap's standard erro
 block, with the factor sqrt(n / (n - 1)) that takes out the bootstrap's narrowness ("t with bootstrap standard
 error"; Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015). The
 percentile interval is not used: with the 2 to 16 blocks of a trial it is far too narrow, three blocks give a
-"95 %" interval that covers about three times in four (tests/sweep/backends/native/test_statistics.py).
+"95 %" interval that covers about three times in four (tests/sweep/backends/test_statistics.py).
 
 A ratio is sum over blocks of the candidate / sum of the baseline, resampled in pairs, its error taken on the
 logarithm. Within an ABBA block both have the same mean time, so linear drift of the machine is in neither.

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from sweep.backends.blocks import Block, Comparison, Plan, compare
+from sweep.backends.native import disturbance
 from sweep.backends.native.answer import Disturbance, Pass
-from sweep.backends.native.blocks import Block, Comparison, Plan, compare
 from sweep.trial import METRICS, Configuration, Measurement
 from tests.sweep.backends.native.fakes import QUIET
 
@@ -57,11 +58,15 @@ class Machine:
         )
 
 
+def faults(found: Pass) -> tuple[str, ...]:
+    return disturbance.faults(found.disturbance, found.duration_ns)
+
+
 def run(
     machine: Machine, *, candidate: Configuration = FAST, low: int = 2, high: int = 16, width: float = 0.05
-) -> Comparison:
+) -> Comparison[Pass]:
     plan = Plan(low, high, width, WANTED)
-    return compare(machine, candidate, BASE, plan, 1, np.random.default_rng(0))
+    return compare(machine, candidate, BASE, plan, np.random.default_rng(0), faults=faults)
 
 
 def test_the_order_is_abba_after_a_warm_up() -> None:
@@ -169,10 +174,10 @@ def test_the_same_machine_gives_the_same_comparison() -> None:
 
 
 def test_each_block_is_told_as_it_ends() -> None:
-    told: list[Block] = []
+    told: list[Block[Pass]] = []
     machine = Machine(disturbed=lambda number: number == 1)
     plan = Plan(2, 4, 0.05, WANTED)
-    compare(machine, FAST, BASE, plan, 1, np.random.default_rng(0), told=told.append)
+    compare(machine, FAST, BASE, plan, np.random.default_rng(0), faults=faults, told=told.append)
     assert [bool(block.faults) for block in told] == [True, False, False]
 
 
@@ -181,7 +186,7 @@ def test_a_failure_is_not_swallowed() -> None:
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        compare(measure, FAST, BASE, Plan(2, 2, 0.05, ()), 1, np.random.default_rng(0))
+        compare(measure, FAST, BASE, Plan(2, 2, 0.05, ()), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 4), (5, 4), (0, 0)])
