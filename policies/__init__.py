@@ -8,13 +8,14 @@ from typing import Final
 
 from policies.catalogue import catalogue, policy
 from policies.model import Param, ParamValue, Policy, PolicyError
-from policies.presets import Preset, preset, presets
+from policies.presets import Measured, Preset, preset, presets
 
 BASELINE: Final = "per_object"
 """The policy that, with its defaults, everything is compared to."""
 
 __all__ = [
     "BASELINE",
+    "Measured",
     "Param",
     "ParamValue",
     "Policy",

@@ -107,6 +107,8 @@ def _show_preset(preset: Preset) -> None:
     console.print(f"[bold]{preset.name}[/bold]: {_configuration(preset)}", highlight=False)
     console.print(f"kernels: {preset.kernels or 'none'}", highlight=False)
     console.print(preset.description, highlight=False)
+    if preset.measured:
+        console.print(f"measured: {preset.measured}", highlight=False, markup=False)
 
 
 def _configuration(preset: Preset) -> str:

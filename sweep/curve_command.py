@@ -110,18 +110,18 @@ def _print(found: Found) -> None:
         console.print(_policy_table(found))
 
 
-def _table(title: str, first: str, *columns: str) -> Table:
+def _table(title: str, *columns: str) -> Table:
     """Of at most 80 columns."""
     made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column(first)
+    made.add_column()
     for name in columns:
         made.add_column(name, justify="right", no_wrap=True)
     return made
 
 
 def _curve_table(points: Sequence[CurvePoint]) -> Table:
-    columns = ("areas", "whole us", "removal us", "ns each", "share % (95 %)", "probes %")
-    made = _table("Removal of VMAs", "", *columns)
+    columns = ("areas", "whole", "removal", "each", "share (95 %)", "probes")
+    made = _table("Removal of VMAs: whole and removal in us, each area in ns, the rest in %", *columns)
     for p in points:
         share = [100 * part for part in (p.share.value, p.share.low, p.share.high)]
         made.add_row(
@@ -137,8 +137,8 @@ def _curve_table(points: Sequence[CurvePoint]) -> Table:
 
 
 def _policy_table(found: Found) -> Table:
-    title = f"{found.n:,} objects by one exit or one munmap(), per object"
-    made = _table(title, "", "exit ns", "munmap ns", "retained ms", "whole exit %")
+    title = f"{found.n:,} objects, each: exit and munmap in ns, retained in ms; of the whole exit in %"
+    made = _table(title, "exit", "munmap", "retained", "whole exit")
     for row in found.rows():
         made.add_row(
             row.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -40,6 +41,7 @@ def _draw_shares(axes: Axes, points: Sequence[CurvePoint]) -> None:
             color=_COLORS[how],
             linestyle=_STYLES[touched],
             marker="o",
+            markersize=4,
             capsize=3,
             label=f"{how}, {'a page in each area' if touched else 'no pages'}",
         )
@@ -49,16 +51,16 @@ def _draw_shares(axes: Axes, points: Sequence[CurvePoint]) -> None:
 
 
 def _draw_retained(axes: Axes, points: Sequence[CurvePoint]) -> None:
-    untouched = [p for p in points if not p.touched and p.n >= MIN_COUNTED]
-    numbers = sorted({p.n for p in untouched})
-    for p in untouched:
+    shown = [p for p in points if p.touched and p.n >= MIN_COUNTED]
+    numbers = sorted({p.n for p in shown})
+    for p in shown:
         axes.plot(
             [max(look.t_ns / 1e6, _MIN_MS) for look in p.looks],
             [100 * (look.vmas - p.looks[-1].vmas) / p.n for look in p.looks],
-            color=_COLORS[p.how],
-            alpha=0.3 + 0.7 * (numbers.index(p.n) + 1) / len(numbers),
+            color=colormaps["viridis"](0.85 * numbers.index(p.n) / len(numbers)),
+            linestyle="-" if p.how == "munmap" else ":",
             marker=".",
-            label=f"{p.how}, {p.n:,}",
+            label=f"{p.how}, {p.n:,} areas",
         )
     axes.set(
         xscale="log",
@@ -66,5 +68,5 @@ def _draw_retained(axes: Axes, points: Sequence[CurvePoint]) -> None:
         ylabel="vm_area_struct retained, % of the areas",
     )
     axes.grid(visible=True, alpha=0.25)
-    if untouched:
-        axes.legend(fontsize=7, frameon=False, ncols=2)
+    if shown:
+        axes.legend(fontsize=8, frameon=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 import policies
 from policies.__main__ import app
 
-_RUN = CliRunner(env={"COLUMNS": "200"})
+_RUN = CliRunner(env={"COLUMNS": "300"})
 
 
 def test_list_names_every_policy_and_preset() -> None:
@@ -47,6 +48,18 @@ def test_show_finds_what_a_release_does() -> None:
     output = _RUN.invoke(app, ["show", "linux-6.8"]).output
     assert "direct_exit bulk_size=1" in output
     assert "6.4-6.14" in output
+
+
+def test_show_gives_what_a_kernel_itself_took_and_whether_that_was_emulated() -> None:
+    measured = policies.preset("linux-6.12").measured
+    assert measured
+    output = _RUN.invoke(app, ["show", "linux-6.12"]).output
+    assert f"measured: {measured}" in output
+    assert "emulated: no machine's times" in output
+    assert "on real CPUs" in str(replace(measured, emulated=False))
+    document = json.loads(_RUN.invoke(app, ["show", "linux-6.12", "--format", "json"]).output)
+    assert document["measured"]["emulated"] is True
+    assert "measured:" not in _RUN.invoke(app, ["show", "rfc-2022-09"]).output
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Final
 
@@ -45,12 +45,13 @@ class CurvePoint:
     @property
     def mean_dead_age_ns(self) -> float | None:
         """For how long a VMA was retained, in the mean: what was retained, integrated over time (trapezoids between
-        looks at slabinfo, beyond what the last look saw), / n. The looks are milliseconds apart: a coarse figure.
-        None for fewer than MIN_COUNTED areas."""
+        looks at slabinfo, beyond what the last look saw; until the first, what it saw), / n. The looks are
+        milliseconds apart: a coarse figure. None for fewer than MIN_COUNTED areas."""
         if self.n < MIN_COUNTED:
             return None
         rest = self.looks[-1].vmas
-        areas = ((b.t_ns - a.t_ns) * (a.vmas + b.vmas - 2 * rest) / 2 for a, b in pairwise(self.looks))
+        looks = (replace(self.looks[0], t_ns=0), *self.looks)
+        areas = ((b.t_ns - a.t_ns) * (a.vmas + b.vmas - 2 * rest) / 2 for a, b in pairwise(looks))
         return max(sum(areas) / self.n, 0.0)
 
 

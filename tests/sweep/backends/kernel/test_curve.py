@@ -91,6 +91,7 @@ def test_what_is_retained_is_the_area_under_the_looks() -> None:
     assert retained_for(looks, 1000) == 15_000_000
     kept = tuple(replace(look, vmas=look.vmas + 7) for look in looks)  # what never goes was not ours
     assert retained_for(kept, 1000) == 15_000_000
+    assert retained_for(looks[1:], 1000) == 15_000_000  # nobody looked before
     assert retained_for(looks, 639) is None  # too few to be told from partial slabs
 
 
