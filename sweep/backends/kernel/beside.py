@@ -16,7 +16,7 @@ import policies
 from sweep.backends.kernel.curve import BOOT
 from sweep.backends.kernel.lab import Lab
 from sweep.backends.kernel.request import LabTrial
-from sweep.backends.native.statistics import means
+from sweep.backends.statistics import means
 from sweep.trial import Configuration, Interval, Measurement
 from workloads import ReaderModel, Replay
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from sweep.backends import statistics as blocks
 from sweep.backends.kernel.curve import CurveTrial, Look
 from sweep.backends.kernel.errors import LabError
-from sweep.backends.native import statistics as blocks
 from sweep.trial import Interval
 
 MIN_COUNTED: Final = 640
