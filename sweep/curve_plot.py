@@ -45,9 +45,10 @@ def _draw_shares(axes: Axes, points: Sequence[CurvePoint]) -> None:
             capsize=3,
             label=f"{how}, {'a page in each area' if touched else 'no pages'}",
         )
-    axes.set(xscale="log", xlabel="areas", ylabel="removal of VMAs, % of the whole", ylim=(0, None))
+    top = 140 * max(p.share.value for p in points)  # room for the legend
+    axes.set(xscale="log", xlabel="areas", ylabel="removal of VMAs, % of the whole", ylim=(0, top))
     axes.grid(visible=True, alpha=0.25)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
 
 
 def _draw_retained(axes: Axes, points: Sequence[CurvePoint]) -> None:
