@@ -1,4 +1,6 @@
-"""One lab for all tests: the module is built once. Skipped, with the apt line, where packages are missing."""
+"""One lab for all tests: the module is built once, with the probes of the calibration.
+
+Skipped, with the apt line, where packages are missing."""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sweep.backends.kernel import calibration
+from sweep.backends.kernel.build import policy_sources
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.image import find_image, find_program
 from sweep.backends.kernel.lab import Lab
@@ -31,6 +35,7 @@ def packages() -> None:
 
 @pytest.fixture(scope="session")
 def lab(packages: None, cache: Path) -> Iterator[Lab]:
-    with Lab(cache, accelerator="tcg") as made:
+    files = policy_sources() | calibration.PROBES
+    with Lab(cache, accelerator="tcg", policy_files=files) as made:
         yield made
     shutil.rmtree(cache, ignore_errors=True)
