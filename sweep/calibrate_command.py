@@ -1,28 +1,38 @@
-"""What `python -m sweep calibrate` does: this machine's unit costs as a machine profile for the simulator."""
+"""What `python -m sweep calibrate` does: this machine's unit costs, or those of a kernel's guest, as a machine profile."""
 
 from __future__ import annotations
 
 import datetime
 import json
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 from rich.console import Console
 
+from sweep import calibrated, paths
 from sweep import machine as machines
-from sweep import paths
+from sweep.agreement.model import AgreementError
+from sweep.backends.costs import Cost, Series, evaluate
+from sweep.backends.evaluator import EvaluationError
+from sweep.backends.kernel import calibration as lab_calibration
+from sweep.backends.kernel.boot import BootSettings
+from sweep.backends.kernel.errors import LabError
+from sweep.backends.kernel.evaluator import machine_key
+from sweep.backends.kernel.lab import Lab
 from sweep.backends.native import calibration
-from sweep.backends.native.calibration import Cost
 from sweep.backends.native.fingerprint import Fingerprint
+from sweep.calibrated import Calibrated
 from sweep.errors import InputError
 from sweep.native_trial import NativeOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+Backend: TypeAlias = Literal["native", "kernel"]
 
 TIMEOUT_ROUNDS: Final = 6.0
 """Times what the rounds take on a quiet machine, until the program is given up."""
@@ -30,14 +40,17 @@ TIMEOUT_ROUNDS: Final = 6.0
 
 @dataclass(frozen=True, slots=True)
 class CalibrateOptions:
-    """machine: the profile that is extended; its constants hold, its costs are measured. output: a YAML file;
-    None: none is written. rounds: of all probes. cpus: as text. seed: of the bootstrap."""
+    """backend: what is measured. machine: the profile that is extended; its constants hold, its costs are measured.
+    output: a YAML file; None: none is written. rounds: of all probes. cpus: as text, native. seed: of the bootstrap.
+    icount: kernel, the shift of QEMU's -icount; None: the host's time."""
 
+    backend: Backend
     machine: str
     output: Path | None
     rounds: int
     cpus: str | None
     seed: int
+    icount: int | None
 
 
 def calibrate(options: CalibrateOptions, form: str) -> int:
@@ -49,68 +62,93 @@ def calibrate(options: CalibrateOptions, form: str) -> int:
         _check_place(options.output)
     messages = Console(stderr=True)
     machine = machines.load(options.machine)
+    measure = _native if options.backend == "native" else _kernel
+    found = measure(options, machine, messages)
+    if options.output is not None:
+        today = datetime.datetime.now(datetime.UTC).date()
+        _write(options.output, calibrated.profile(options.machine, found, today, options.rounds))
+        machines.load(options.output)  # what was written is what others will read
+        messages.print(f"written: {options.output}", style="dim", markup=False, soft_wrap=True)
+    if form == "json":
+        print(json.dumps(_document(found), indent=2))
+        return 0
+    console = Console()
+    console.print(_table(found, machine))
+    for line in found.remarks:
+        console.print(line, markup=False, highlight=False)
+    return 0
+
+
+def _native(options: CalibrateOptions, machine: machines.Machine, messages: Console) -> Calibrated:
     declared = NativeOptions(cpus=options.cpus).settings().cpus
     seconds = options.rounds * calibration.ROUND_S
     with messages.status(f"{options.rounds} rounds, about {seconds:.0f} s on a quiet machine"):
         series = calibration.measure(machine, declared, options.rounds, 60 + TIMEOUT_ROUNDS * seconds)
-    found = tuple(calibration.costs(series, machine, np.random.default_rng(options.seed)))
-    fingerprint = Fingerprint.take()
-    today = datetime.datetime.now(datetime.UTC).date()
-    if options.output is not None:
-        text = profile(options.machine, found, fingerprint, today, options.rounds)
-        _write(options.output, text)
-        machines.load(options.output)  # what was written is what others will read
-        messages.print(f"written: {options.output}", style="dim", markup=False, soft_wrap=True)
-    if form == "json":
-        print(json.dumps(_document(found, series, fingerprint), indent=2))
-        return 0
-    console = Console()
-    console.print(_table(found, machine, fingerprint))
-    return 0
+    costs = tuple(calibration.costs(series, machine, np.random.default_rng(options.seed)))
+    return of_this_machine(options.machine, costs, series, Fingerprint.take())
 
 
-def profile(
-    base: str, found: Sequence[Cost], fingerprint: Fingerprint, date: datetime.date, rounds: int
-) -> str:
-    """A YAML file that extends the profile `base`: every cost with its interval and where it is from."""
-    return "\n".join(_lines(base, found, fingerprint, date, rounds)) + "\n"
-
-
-def _lines(
-    base: str, found: Sequence[Cost], fingerprint: Fingerprint, date: datetime.date, rounds: int
-) -> Iterator[str]:
-    where = f"native benchmark, machine {fingerprint.key()}, {date.isoformat()}"
-    yield "# yaml-language-server: $schema=../schema/machine.json"
-    yield f"# Measured in user space on {fingerprint.summary()},"
-    yield f"# by `python -m sweep calibrate --machine {base}` in {rounds} rounds; low and high are the 95 % interval."
-    yield f"extends: {json.dumps(base)}"
-    yield "description: " + json.dumps(
-        f"{base} with the unit costs of machine {fingerprint.key()} in user space, {date.isoformat()}"
+def of_this_machine(
+    base: str, costs: tuple[Cost, ...], series: Series, fingerprint: Fingerprint
+) -> Calibrated:
+    """Costs of the native benchmark. base: the profile that they replace those of."""
+    return Calibrated(
+        figures="measured on this machine, user space",
+        where="in user space",
+        key=fingerprint.key(),
+        summary=fingerprint.summary(),
+        document=fingerprint.document(),
+        command=f"calibrate --machine {base}",
+        costs=costs,
+        given=calibration.GIVEN,
+        series=series,
     )
-    entries = {cost.entry: _measured(cost, where) for cost in found}
-    for entry, (value, why) in calibration.GIVEN.items():
-        entries[entry] = f"{{value: {value:g}, source: {json.dumps(why)}}}"
-    for section in dict.fromkeys(entry.partition(".")[0] for entry in entries):
-        yield ""
-        yield f"{section}:"
-        for entry, text in entries.items():
-            if entry.startswith(f"{section}."):
-                yield f"  {entry.partition('.')[2]}: {text}"
 
 
-def _measured(cost: Cost, where: str) -> str:
-    value, low, high = cost.interval.value, cost.interval.low, cost.interval.high
-    digits = 0 if not cost.entry.startswith("costs.") else 2
-    value, low, high = round(value, digits), round(low, digits), round(high, digits)
-    source = json.dumps(f"{cost.text}; {where}", ensure_ascii=False)
-    return f"{{value: {value:.{digits}f}, low: {low:.{digits}f}, high: {high:.{digits}f}, source: {source}}}"
+def _kernel(options: CalibrateOptions, machine: machines.Machine, messages: Console) -> Calibrated:
+    if options.cpus is not None:
+        raise InputError("--cpus: a guest runs on any CPUs of the host; leave it out with --backend kernel")
+    boot = BootSettings(nr_cpus=machine.nr_cpus, icount=options.icount)
+
+    def say(text: str) -> None:
+        messages.print(text, style="yellow", markup=False)
+
+    object_bytes = machine.resolved()["object_bytes"]
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="rcu-sweep-") as built,
+            Lab(Path(built), say=say, policy_files=lab_calibration.PROBES) as lab,
+        ):
+            series, one = lab_calibration.measure(lab, boot, object_bytes, options.rounds)
+    except (LabError, EvaluationError) as error:
+        raise AgreementError(f"the guest could not be calibrated: {error}") from error
+    costs = tuple(
+        evaluate(lab_calibration.FORMULAS, series, machine.resolved(), np.random.default_rng(options.seed))
+    )
+    guest = "an emulated guest" if one.emulated else "a guest"
+    time = "the host's time" if options.icount is None else f"2^{options.icount} ns per instruction"
+    lone = (
+        f"from unlinking to free of one object, guest else idle, {setting}: "
+        f"{np.median(series[f'{prefix}lone', 1]) / 1e6:,.1f} ms"
+        for prefix, setting in lab_calibration.LONE.items()
+    )
+    return Calibrated(
+        figures=f"measured in {guest} of the kernel lab",
+        where=f"in {guest}",
+        key=machine_key(one),
+        summary=f"Linux {one.release} with {machine.nr_cpus} CPUs, {time}",
+        document={"release": one.release, "emulated": one.emulated, "icount": options.icount},
+        command=f"calibrate --backend kernel --machine {options.machine}",
+        costs=costs,
+        given=lab_calibration.GIVEN,
+        series=series,
+        remarks=tuple(lone),
+    )
 
 
-def _document(
-    found: Sequence[Cost], series: calibration.Series, fingerprint: Fingerprint
-) -> dict[str, object]:
+def _document(found: Calibrated) -> dict[str, Any]:
     return {
-        "figures": "measured on this machine, user space",
+        "figures": found.figures,
         "costs": {
             cost.entry: {
                 "value": cost.interval.value,
@@ -119,27 +157,27 @@ def _document(
                 "unit": "ns",
                 "how": cost.text,
             }
-            for cost in found
+            for cost in found.costs
         },
-        "given": {entry: {"value": value, "why": why} for entry, (value, why) in calibration.GIVEN.items()},
+        "given": {entry: {"value": value, "why": why} for entry, (value, why) in found.given.items()},
         "series": [
             {"series": name, "objects": objects, "rounds_ns": [None if np.isnan(v) else v for v in centres]}
-            for (name, objects), centres in series.items()
+            for (name, objects), centres in found.series.items()
         ],
-        "fingerprint": {"key": fingerprint.key(), **fingerprint.document()},
+        "fingerprint": {"key": found.key, **found.document},
     }
 
 
-def _table(found: Sequence[Cost], machine: machines.Machine, fingerprint: Fingerprint) -> Table:
+def _table(found: Calibrated, machine: machines.Machine) -> Table:
     from rich.table import Table
 
     before = {name: entry.value for name, entry in machine.entries()}
-    title = f"unit costs in ns, user space, machine {fingerprint.key()}"
+    title = f"unit costs in ns, {found.where.removeprefix('in ')}, machine {found.key}"
     table = Table(title=title, title_justify="left")
     table.add_column("entry", no_wrap=True)
     for column in ("measured", "95 % interval", machine.name):
         table.add_column(column, justify="right", no_wrap=True)
-    for cost in found:
+    for cost in found.costs:
         interval = cost.interval
         table.add_row(
             cost.entry,

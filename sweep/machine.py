@@ -113,6 +113,7 @@ class Nocb(_Frozen):
 class Sched(_Frozen):
     wake_latency_ns: Entry[TimeNs]
     sched_slice_ns: Entry[TimeNs] | None = None
+    woken_runs_first: Entry[bool]
 
 
 class Slab(_Frozen):

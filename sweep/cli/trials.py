@@ -169,7 +169,9 @@ def selftest(
 
 @app.command()
 def calibrate(
-    backend: Annotated[Calibrated, typer.Option(help="What is measured: native.")] = Calibrated.native,
+    backend: Annotated[
+        Calibrated, typer.Option(help="What is measured: native, or kernel (in a guest).")
+    ] = Calibrated.native,
     machine: Annotated[
         str, typer.Option(help="The profile to extend: its constants hold, its costs are measured.")
     ] = "vm-2cpu",
@@ -179,6 +181,7 @@ def calibrate(
     rounds: Annotated[int, typer.Option(min=3, max=1000, help="Of all probes, about 20 s each.")] = 8,
     cpus: Cpus = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals' bootstrap.")] = 0,
+    icount: Icount = defaults.AGREE_ICOUNT,
     form: Format = Form.table,
 ) -> None:
     """Measure this machine's unit costs for the simulator. Example: python -m sweep calibrate -o mine.yaml"""
@@ -186,11 +189,11 @@ def calibrate(
     def work() -> int:
         from sweep import calibrate_command
 
-        options = calibrate_command.CalibrateOptions(machine, output, rounds, cpus, seed)
+        options = calibrate_command.CalibrateOptions(
+            backend.value, machine, output, rounds, cpus, seed, None if icount < 0 else icount
+        )
         return calibrate_command.calibrate(options, form)
 
-    if backend is not Calibrated.native:
-        fail("--backend kernel: not there yet; expected native")
     run(work)
 
 

@@ -97,6 +97,10 @@ def test_a_benchmark_that_fails_keeps_what_was_measured_and_says_so(
         (("--conf", "nowhere.yaml"), "nowhere.yaml"),
         (("--cpus", "a"), "expected CPU numbers"),
         (("--cpus", "7"), "CPU 7"),
+        (("--backend", "kernel", "--cpus", "0"), "any CPUs of the host"),
+        (("--backend", "kernel", "--machine", "guest-3cpu"), "guest-2cpu"),
+        (("--backend", "guest"), "kernel"),
+        (("--icount", "11"), "--icount"),
     ],
 )
 def test_bad_input_ends_with_one_message(
@@ -115,6 +119,7 @@ def test_bad_input_ends_with_one_message(
         (("name: chromium", "name: chrome"), "chromium"),
         (("exit_latency_ns.p99, ret", "exit_latency.p99, ret"), "exit_latency_ns.p99"),
         (("spearman: 0.95", "spearman: 95"), "targets"),
+        ((", spearman: 0.95, median_error: 15", ""), "a target needs"),
         (("longest_s: 2 s", "longest: 2 s"), "longest"),
         (("shown: [", "shown: ["[:-1]), "conf.yaml"),
     ],
@@ -162,7 +167,7 @@ def test_calibrate_writes_a_profile_that_loads(tmp_path: Path) -> None:
         (("-o", "nowhere/mine.yaml"), "no folder"),
         (("--machine", "vm2cpu"), "vm-2cpu"),
         (("--rounds", 1), "--rounds"),
-        (("--backend", "kernel"), "native"),
+        (("--backend", "kernel", "--cpus", "0"), "any CPUs of the host"),
     ],
 )
 def test_bad_input_to_calibrate_ends_with_one_message(options: tuple[object, ...], told: str) -> None:

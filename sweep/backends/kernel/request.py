@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +54,11 @@ def _constant(name: str) -> str:
 def encode(trial: LabTrial) -> bytes:
     """The request. Raises policies.PolicyError for an unknown policy or parameter."""
     described = policies.policy(trial.policy)
-    params = described.encode(described.validate(trial.params))
+    return encode_for(trial, described.encode(described.validate(trial.params)))
+
+
+def encode_for(trial: LabTrial, params: Sequence[int]) -> bytes:
+    """The same with parameters that are encoded already, for what is in the module but not in the catalogue."""
     replay, readers = trial.replay, trial.replay.readers
     course = replay.pressure.points if replay.pressure else ()
     fields = {

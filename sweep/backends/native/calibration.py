@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,17 +20,27 @@ from scipy import stats
 
 import sweep.backends.native as package
 import workloads
+from sweep.backends.costs import (
+    DEFAULT_OBJECTS,
+    Cost,
+    Formula,
+    Get,
+    MissingSeriesError,
+    Series,
+    evaluate,
+    gather_counts,
+)
 from sweep.backends.native import answer, cpus, process
 from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.request import Request, pack
 from sweep.machine import Machine
 from sweep.packages import NATIVE
-from sweep.trial import Cause, Interval
+from sweep.trial import Cause
 
 ROUND_S: Final = 20.0
 """Of a round, about, on a quiet machine."""
 
-EXIT: Final = 250
+EXIT: Final = DEFAULT_OBJECTS
 """Objects of an exit from which those costs are taken that stand beside another of the same size: a process of
 ordinary size (a PostgreSQL backend)."""
 
@@ -39,11 +48,6 @@ OFFLOADED: Final = 1_000_000
 """Added to the objects of a series that was measured offloaded."""
 
 BULK: Final = 16  # of the probes
-_LEVEL: Final = 0.95
-_DRAWS: Final = 2000
-
-Series: TypeAlias = Mapping[tuple[str, int], npt.NDArray[np.float64]]
-"""By (series, objects): the centre of each round, NaN where a round has none. ns."""
 
 
 def path() -> Path:
@@ -121,18 +125,6 @@ CENTRES: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {"switch": lo
 # -- from series to costs --
 
 
-Get: TypeAlias = Callable[..., float]
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """An entry of a profile: how it follows from series, and in words."""
-
-    entry: str
-    compute: Callable[[Get, Mapping[str, int]], float]
-    text: str
-
-
 def _free(get: Get, m: Mapping[str, int]) -> float:
     """plat_free() of a warm object, with all that moves slabs."""
     return get("free") - get("unlink")
@@ -164,32 +156,9 @@ def _slow(get: Get, m: Mapping[str, int]) -> float:
 
 def _bulk_object(get: Get, m: Mapping[str, int]) -> float:
     """Neighbours in arrays of BULK: each array is a group per slab in it, each group scans to its third miss."""
-    groups, scans = gather_counts(m["objects_per_slab"], EXIT)
+    groups, scans = gather_counts(m["objects_per_slab"], EXIT, BULK)
     rest = EXIT * (get("bulk_hot") - _store(get, m)) - groups * _slow(get, m)
     return rest / scans
-
-
-def gather_counts(objects_per_slab: int, nr: int) -> tuple[int, int]:
-    """Groups, and objects looked at, where `nr` neighbours are freed in arrays of BULK: the simulator's
-    slab_free_detached(), build_detached_freelist() in mm/slub.c."""
-    groups = scans = 0
-    for begin in range(0, nr, BULK):
-        left = [place // objects_per_slab for place in range(begin, min(begin + BULK, nr))]
-        while left:
-            slab, misses, same = left.pop(), 3, len(left)
-            size = same
-            while size:
-                size -= 1
-                scans += 1
-                if left[size] == slab:
-                    same -= 1
-                else:
-                    misses -= 1
-                    if not misses:
-                        break
-            left = left[:same]
-            groups += 1
-    return groups, scans
 
 
 SMALL, LARGE = 40, 2_000
@@ -371,44 +340,13 @@ GIVEN: Final[Mapping[str, tuple[float, str]]] = {
 """Entries that follow from what the benchmark is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """An entry of the profile: value with its 95 % interval, in ns."""
-
-    entry: str
-    interval: Interval
-    text: str
-
-
 def costs(series: Series, machine: Machine, rng: np.random.Generator) -> Iterator[Cost]:
-    """Every formula's value: of medians over rounds, none below 0, and the interval of a bootstrap over rounds.
-
-    Raises NativeError where a series is missing.
-    """
-    values = machine.resolved()
-    rounds = len(next(iter(series.values())))
-    draws = rng.integers(0, rounds, (_DRAWS, rounds))
-    medians: dict[tuple[str, int], npt.NDArray[np.float64]] = {}
-    for key, centres in series.items():
-        known = np.where(np.isnan(centres), np.nanmedian(centres), centres)
-        medians[key] = np.concatenate([[np.median(known)], np.median(known[draws], axis=1)])
-
-    def get_at(place: int) -> Get:
-        def get(name: str, objects: int = EXIT) -> float:
-            if (name, objects) not in medians:
-                raise NativeError(
-                    Cause.ENVIRONMENT,
-                    f"calibration: no undisturbed sample of {name!r} ({objects} objects); measure again "
-                    "on a quieter machine, or with more rounds",
-                )
-            return float(medians[name, objects][place])
-
-        return get
-
-    tail = (1 - _LEVEL) / 2
-    for formula in FORMULAS:
-        found = [max(formula.compute(get_at(place), values), 0.0) for place in range(_DRAWS + 1)]
-        low, high = np.quantile(found[1:], (tail, 1 - tail))
-        # The bootstrap's quantiles of few rounds may lie on one side of the estimate by a rounding error.
-        interval = Interval(found[0], min(float(low), found[0]), max(float(high), found[0]))
-        yield Cost(formula.entry, interval, formula.text)
+    """Every formula's value with its interval. Raises NativeError where a series is missing."""
+    try:
+        yield from evaluate(FORMULAS, series, machine.resolved(), rng)
+    except MissingSeriesError as missing:
+        raise NativeError(
+            Cause.ENVIRONMENT,
+            f"calibration: no undisturbed sample of {missing.series!r} ({missing.objects} objects); measure again "
+            "on a quieter machine, or with more rounds",
+        ) from None

@@ -123,3 +123,15 @@ def test_a_cost_that_is_wrong_shows_as_the_factor_that_it_makes(tmp_path: Path) 
 def test_the_baseline_must_be_there(pairs: tuple[assess.Pair, ...]) -> None:
     with pytest.raises(KeyError):
         judged([pair for pair in pairs if pair.configuration != CONFIGURATIONS[0]])
+
+
+def test_what_one_policy_has_no_figure_of_is_compared_over_the_others(pairs: tuple[assess.Pair, ...]) -> None:
+    other = CONFIGURATIONS[1]
+    unseen = [
+        replace(pair, unmeasured=frozenset({"callbacks"}) if pair.configuration == other else frozenset())
+        for pair in pairs
+    ]
+    found, whole = judged(unseen), judged(pairs)
+    without = sum(pair.configuration == other for pair in pairs)
+    assert found.metric("callbacks").pairs == whole.metric("callbacks").pairs - without
+    assert found.metric("retained_bytes.mean").pairs == whole.metric("retained_bytes.mean").pairs

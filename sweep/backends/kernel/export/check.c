@@ -39,6 +39,10 @@ void record_change(struct policy_run *run, enum entry_kind kind, u64 t, s32 n)
 {
 }
 
+void record_served(struct policy_run *run)
+{
+}
+
 void record_start(struct policy_run *run, unsigned long cookie, u32 n)
 {
 }

@@ -87,6 +87,7 @@ static void invoke(struct plat_rcu_head *head, policy_func func)
 	u64 start = lab_now(run);
 
 	record_change(run, ENTRY_READY, READ_ONCE(run->last_gp_end), (s32)take_riders(run, head));
+	record_served(run);
 	func(run, head);
 	if (!READ_ONCE(run->measuring))
 		return;

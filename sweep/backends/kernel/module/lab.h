@@ -109,7 +109,7 @@ struct lab_cpu {
 
 struct lab_counts {
 	u64 softirq_ns, max_stall, callbacks, slab_callbacks, wakeups, contended, kthread_ns, grace_periods,
-		lock_waits, violations;
+		gps_ended, lock_waits, violations;
 };
 
 struct lab_sample {
@@ -125,6 +125,13 @@ struct lab_start {
 };
 
 #define LAB_MAX_STARTS 1024
+
+/* What a probe of the calibration has timed (../calibrate/probes.c): steps, and what they took. */
+struct lab_note {
+	u64 ns, n;
+};
+
+#define LAB_MAX_NOTES 16
 
 struct policy_run {
 	const struct kernel_request *req;
@@ -181,6 +188,9 @@ struct policy_run {
 	struct lab_start starts[LAB_MAX_STARTS];
 	u32 nr_starts;
 	u64 last_gp_end;
+	struct lab_note notes[LAB_MAX_NOTES];
+	atomic64_t gps_ended, gp_served; /* everybody's so far; the last of these that counted */
+	atomic64_t gp_cleanup_ns;
 
 	atomic64_t grace_periods, lock_waits, violations, freed_early, memory_bytes;
 	atomic64_t freeing_ns, work_ns, work_wakeups;
@@ -231,6 +241,7 @@ int record_setup(struct policy_run *run);
 void record_teardown(struct policy_run *run);
 void record_change(struct policy_run *run, enum entry_kind kind, u64 t, s32 n);
 void record_start(struct policy_run *run, unsigned long cookie, u32 n);
+void record_served(struct policy_run *run);
 bool record_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_state from);
 void record_call(struct policy_run *run, u64 latency, u32 n, bool exits);
 int record_samples_start(struct policy_run *run);

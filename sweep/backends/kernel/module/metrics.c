@@ -269,6 +269,19 @@ static void report_counts(struct policy_run *run, struct seq_buf *out, const str
 	seq_buf_printf(out, "\"violations\": %llu}, ", c->violations);
 }
 
+static void report_notes(const struct policy_run *run, struct seq_buf *out)
+{
+	char name[16];
+	u32 i;
+
+	for (i = 0; i < LAB_MAX_NOTES; i++) {
+		if (!run->notes[i].n)
+			continue;
+		snprintf(name, sizeof(name), "note_%u_ns", i);
+		print_milli(out, name, div64_u64(run->notes[i].ns * 1000, run->notes[i].n));
+	}
+}
+
 static void report_details(struct policy_run *run, struct seq_buf *out, const struct totals *totals)
 {
 	const struct lab_counts *c = &run->counts;
@@ -289,12 +302,16 @@ static void report_details(struct policy_run *run, struct seq_buf *out, const st
 	print_count(out, "cpu_softirq_ns", c->softirq_ns);
 	print_count(out, "cpu_rcu_kthreads_ns", c->kthread_ns);
 	print_count(out, "contended_locks", c->contended);
+	print_count(out, "grace_periods_of_all", c->gps_ended);
+	print_count(out, "gp_cleanup_ns",
+		    div64_u64((u64)atomic64_read(&run->gp_cleanup_ns), max_t(u64, c->gps_ended, 1)));
 	print_count(out, "sections", (u64)atomic64_read(&run->sections));
 	print_count(out, "sections_with_object", (u64)atomic64_read(&run->sections_seen));
 	print_count(out, "sections_left_out", (u64)atomic64_read(&run->sections_late));
 	print_count(out, "revalidations", (u64)atomic64_read(&run->revalidations));
 	print_count(out, "shrinker_calls", (u64)atomic64_read(&run->shrinker_calls));
 	print_count(out, "shrinker_scanned", (u64)atomic64_read(&run->shrinker_scanned));
+	report_notes(run, out);
 	if (run->req->nr_pressure)
 		print_count(out, "min_free_permille", run->min_free_permille);
 	print_count(out, "slab_callbacks", c->slab_callbacks);

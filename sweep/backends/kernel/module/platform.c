@@ -107,6 +107,7 @@ void plat_gp_wait(struct policy_run *run, u64 cookie)
 		return;
 	atomic64_inc(&run->work_wakeups);
 	cond_synchronize_rcu(cookie);
+	record_served(run);
 }
 
 /* ---- the allocator ---- */

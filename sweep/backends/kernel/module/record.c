@@ -134,6 +134,17 @@ void record_start(struct policy_run *run, unsigned long cookie, u32 n)
 	raw_spin_unlock_irqrestore(&run->starts_lock, flags);
 }
 
+/* Something of the policy had waited for the grace period that ended last: it counts, once. Others in the
+ * kernel have grace periods of their own, which say nothing of the policy. */
+void record_served(struct policy_run *run)
+{
+	s64 counted = atomic64_read(&run->gp_served), ended = atomic64_read(&run->gps_ended);
+
+	if (READ_ONCE(run->measuring) && ended > counted &&
+	    atomic64_cmpxchg(&run->gp_served, counted, ended) == counted)
+		atomic64_inc(&run->grace_periods);
+}
+
 /* An object may be freed: it is one, it is dead, and it has not been freed before. */
 bool record_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_state from)
 {

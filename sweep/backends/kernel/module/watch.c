@@ -26,6 +26,7 @@ static void starts_ready(struct policy_run *run, u64 t)
 	while (i < run->nr_starts) {
 		if (poll_state_synchronize_rcu(run->starts[i].cookie)) {
 			record_change(run, ENTRY_READY, t, (s32)run->starts[i].n);
+			record_served(run);
 			run->starts[i] = run->starts[--run->nr_starts];
 		} else {
 			i++;
@@ -40,8 +41,11 @@ static int gp_ends(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct policy_run *run = READ_ONCE(watched);
 
-	if (run)
-		WRITE_ONCE(run->last_gp_end, lab_now(run));
+	if (!run)
+		return 0;
+	WRITE_ONCE(run->last_gp_end, lab_now(run));
+	if (READ_ONCE(run->measuring))
+		atomic64_inc(&run->gps_ended);
 	return 0;
 }
 NOKPROBE_SYMBOL(gp_ends);
@@ -53,7 +57,7 @@ static int gp_ended(struct kretprobe_instance *instance, struct pt_regs *regs)
 	if (!run)
 		return 0;
 	if (READ_ONCE(run->measuring))
-		atomic64_inc(&run->grace_periods);
+		atomic64_add((s64)(lab_now(run) - run->last_gp_end), &run->gp_cleanup_ns);
 	starts_ready(run, run->last_gp_end);
 	return 0;
 }
@@ -277,6 +281,7 @@ void watch_cut(struct policy_run *run)
 	counts->kthread_ns = kthread_ns() - run->kthread_ns_before;
 	counts->wakeups += (u64)atomic64_read(&run->work_wakeups);
 	counts->grace_periods = (u64)atomic64_read(&run->grace_periods);
+	counts->gps_ended = (u64)atomic64_read(&run->gps_ended);
 	counts->lock_waits = (u64)atomic64_read(&run->lock_waits);
 	counts->violations = (u64)atomic64_read(&run->violations);
 }

@@ -24,8 +24,8 @@ struct sim_machine {
 	int32_t jiffies_till_first_fqs;
 	int32_t jiffies_till_next_fqs;
 	int32_t jiffies_till_sched_qs;
-	int64_t gp_init_ns;    /* from the GP kthread's wake-up to CPUs seeing the new number */
-	int64_t gp_cleanup_ns; /* from the last quiescent state to the number's end */
+	int64_t gp_init_ns;    /* from the new number to CPUs seeing it */
+	int64_t gp_cleanup_ns; /* from waking who waits for a grace period's end until the next one may begin */
 
 	/* [rcu] callbacks */
 	int32_t blimit, qhimark, qlowmark, qovld, rcu_divisor;
@@ -40,8 +40,9 @@ struct sim_machine {
 	int32_t nocb_housekeeping_cpus; /* kthreads run on the first n CPUs only; 0: anywhere */
 
 	/* [sched] */
-	int64_t wake_latency_ns; /* from a wake-up to the kthread running on an idle CPU */
-	int64_t sched_slice_ns;	 /* two runnable tasks on a CPU alternate by this slice */
+	int64_t wake_latency_ns;  /* from a wake-up to the kthread running on an idle CPU */
+	int64_t sched_slice_ns;	  /* two runnable tasks on a CPU alternate by this slice */
+	int32_t woken_runs_first; /* 1: a kthread that another wakes runs before that one goes on */
 
 	/* [slab] */
 	int32_t object_bytes;

@@ -16,10 +16,11 @@ s64 timer_expiry(sim *s, s64 t, s64 jiffies)
 	return (jiffies_at(s, t) + 1 + jiffies) * s->jiffy_ps;
 }
 
-/* rcu_seq_snap(): the number of the first grace period that begins at t or later. */
+/* rcu_seq_snap(): the number of the first grace period that begins at t or later. It has begun when
+ * rcu_gp_init() has written its number, before any CPU can notice. */
 u64 gp_snap(sim *s, s64 t)
 {
-	bool begun = s->gp.active || (s->gp.starting && t >= s->gp.init_ps);
+	bool begun = s->gp.active || (s->gp.starting && t >= s->gp.seq_ps);
 
 	return s->gp.completed + (begun ? 2 : 1);
 }
@@ -27,8 +28,8 @@ u64 gp_snap(sim *s, s64 t)
 static void start(sim *s, s64 t)
 {
 	s->gp.starting = true;
-	s->gp.init_ps = t + s->m.gp_init_ns * PS_PER_NS;
-	event_add(s, s->gp.init_ps, EVENT_GP_INIT, 0, NULL, 0);
+	s->gp.seq_ps = t;
+	event_add(s, t + s->m.gp_init_ns * PS_PER_NS, EVENT_GP_INIT, 0, NULL, 0);
 }
 
 static s64 kthread_delay(sim *s)
@@ -42,7 +43,7 @@ void gp_request(sim *s, u64 gp, s64 t)
 	if (gp <= s->gp.requested)
 		return;
 	s->gp.requested = gp;
-	if (s->gp.active || s->gp.starting)
+	if (s->gp.active || s->gp.starting || s->gp.preempted)
 		return; /* rcu_gp_cleanup() will see it */
 	s->r.wakeups++;
 	start(s, t + kthread_delay(s));
@@ -87,14 +88,14 @@ void gp_init(sim *s, s64 t)
 	arm_fqs(s, t, s->m.jiffies_till_first_fqs);
 }
 
-/* The last quiescent state is in: the GP kthread is woken and cleans up. */
+/* The last quiescent state is in: the GP kthread is woken, and cleans up. */
 static void maybe_end(sim *s, s64 t)
 {
 	if (!s->gp.active || s->gp.ending || s->gp.cpus_left || s->gp.blockers)
 		return;
 	s->gp.ending = true;
 	s->r.wakeups++;
-	event_add(s, t + kthread_delay(s) + s->m.gp_cleanup_ns * PS_PER_NS, EVENT_GP_END, 0, NULL, 0);
+	event_add(s, t + kthread_delay(s), EVENT_GP_END, 0, NULL, 0);
 }
 
 void gp_report_qs(sim *s, struct cpu *c, s64 t)
@@ -112,7 +113,17 @@ void gp_unblock(sim *s, s64 t)
 	maybe_end(s, t);
 }
 
-/* rcu_gp_cleanup() */
+/* rcu_gp_cleanup() returns: the next grace period may begin. */
+void gp_cleaned_up(sim *s, s64 t)
+{
+	s->gp.preempted = false;
+	if (s->gp.requested > s->gp.completed)
+		start(s, t + s->m.gp_cleanup_ns * PS_PER_NS);
+}
+
+/* rcu_gp_cleanup(): its walk tells each node that the grace period has ended, and wakes who waits there
+ * (rcu_nocb_gp_cleanup(), with a cond_resched() behind it). The next one begins when it has returned, so
+ * an rcuog that runs before that still has the next one serve its callbacks. */
 void gp_end(sim *s, s64 t)
 {
 	u64 done = ++s->gp.completed;
@@ -127,14 +138,14 @@ void gp_end(sim *s, s64 t)
 	if (objects)
 		account_move(s, ACCOUNT_WAITING, ACCOUNT_READY, t, objects);
 	if (s->m.nocb)
-		nocb_gp_ended(s, t);
+		s->gp.preempted = nocb_gp_ended(s, t) && s->m.woken_runs_first;
 	else
 		for (s32 i = 0; i < s->m.nr_cpus; i++)
 			if (s->cpus[i].cblist.len)
 				cpu_arm_tick(s, &s->cpus[i], t);
 	task_wake_sleepers(s, t);
-	if (s->gp.requested > done)
-		start(s, t);
+	if (!s->gp.preempted)
+		gp_cleaned_up(s, t);
 }
 
 /*

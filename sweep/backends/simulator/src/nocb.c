@@ -254,14 +254,19 @@ bool rcuog_step(sim *s, struct nocb_group *g)
 		wake_gp_defer(s, g, DEFER_BYPASS);
 	g->waits_for_gp = pass.needs_gp;
 	g->wait_gp = pass.gp;
+	if (s->gp.preempted)
+		gp_cleaned_up(s, s->now);
 	if (pass.needs_gp && pass.gp <= s->gp.completed)
 		return true; /* it has ended meanwhile */
 	g->gp_sleep = true;
 	return false;
 }
 
-void nocb_gp_ended(sim *s, s64 t)
+/* Whether an rcuog has been woken. */
+bool nocb_gp_ended(sim *s, s64 t)
 {
+	bool woken = false;
+
 	for (s32 i = 0; i < s->nr_groups; i++) {
 		struct nocb_group *g = &s->groups[i];
 
@@ -269,8 +274,10 @@ void nocb_gp_ended(sim *s, s64 t)
 			g->gp_sleep = false;
 			g->waits_for_gp = false;
 			kthread_wake(s, &g->rcuog, t);
+			woken = true;
 		}
 	}
+	return woken;
 }
 
 /* ---- rcuop ---- */

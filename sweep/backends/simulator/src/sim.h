@@ -138,6 +138,7 @@ u64 gp_snap(sim *s, s64 t);
 void gp_request(sim *s, u64 gp, s64 t);
 void gp_init(sim *s, s64 t);
 void gp_end(sim *s, s64 t);
+void gp_cleaned_up(sim *s, s64 t);
 void gp_fqs(sim *s, s64 t);
 void gp_force(sim *s, s64 t);
 void gp_report_qs(sim *s, struct cpu *c, s64 t);
@@ -162,7 +163,7 @@ void callback_invoke(sim *s, struct plat_rcu_head *head);
 /* nocb.c */
 void call_rcu_nocb(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy);
 void nocb_timer_fires(sim *s, struct nocb_group *g, u64 generation, s64 t);
-void nocb_gp_ended(sim *s, s64 t);
+bool nocb_gp_ended(sim *s, s64 t);
 bool rcuog_step(sim *s, struct nocb_group *g);
 bool rcuop_step(sim *s, struct cpu *c);
 s64 nocb_flush_lazy(sim *s, s64 nr); /* the rcu-lazy shrinker's scan; returns callbacks flushed */

@@ -333,8 +333,9 @@ struct policy_run {
 	/* grace periods (gp.c) */
 	struct {
 		bool active, starting, ending, cbovld;
+		bool preempted; /* the GP kthread, in rcu_gp_cleanup(), by an rcuog that it has woken */
 		u64 completed, requested;
-		s64 init_ps; /* when the next one begins, if starting */
+		s64 seq_ps; /* when the next one begins, if starting */
 		s64 start_ps, last_completed_start_ps;
 		s64 start_jiffy;
 		s32 cpus_left, blockers;

@@ -1,4 +1,6 @@
-"""One lab for all tests: the module is built once in a run. Skipped, with the apt line, where packages are missing."""
+"""One lab for all tests: the module is built once in a run, with the probes of the calibration.
+
+Skipped, with the apt line, where packages are missing."""
 
 from __future__ import annotations
 
@@ -7,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from sweep.backends.kernel.build import build
+from sweep.backends.kernel import calibration
+from sweep.backends.kernel.build import build, policy_sources
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.image import find_image, find_program
 from sweep.backends.kernel.lab import Lab
 from tests.beside import made_once
+
+FILES = policy_sources() | calibration.PROBES
+"""By policy, the C file: of all policies, and of the probes of the calibration."""
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +33,12 @@ def packages() -> None:
 
 @pytest.fixture(scope="session")
 def cache(packages: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the module of all policies in it."""
+    """With the module of FILES in it."""
     place = tmp_path_factory.mktemp("kernel-lab", numbered=False)
-    return made_once(place, lambda directory: build(find_image().headers, directory))
+    return made_once(place, lambda directory: build(find_image().headers, directory, FILES))
 
 
 @pytest.fixture(scope="session")
 def lab(cache: Path) -> Iterator[Lab]:
-    with Lab(cache, accelerator="tcg") as made:
+    with Lab(cache, accelerator="tcg", policy_files=FILES) as made:
         yield made

@@ -14,10 +14,12 @@ import pytest
 import workloads
 from sweep import calibrate_command, machine
 from sweep.backends import simulator
+from sweep.backends.costs import Cost, gather_counts
 from sweep.backends.native import calibration
-from sweep.backends.native.calibration import EXIT, LARGE, OFFLOADED, SMALL, Cost
+from sweep.backends.native.calibration import EXIT, LARGE, OFFLOADED, SMALL
 from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.fingerprint import Fingerprint
+from sweep.calibrated import profile as profile_text
 from sweep.trial import Interval
 
 PROFILE = machine.load("vm-2cpu")
@@ -107,7 +109,7 @@ def test_what_costs_are_made_of_adds_up_again() -> None:
     assert each + found["costs.call_cold_ns"] / EXIT == pytest.approx(TRUTH["free", EXIT])
     chain = each - unlink + found["costs.walk_ns"]
     assert chain == pytest.approx(BY_SIZE["walk_free"])
-    groups, scans = calibration.gather_counts(m["objects_per_slab"], EXIT)
+    groups, scans = gather_counts(m["objects_per_slab"], EXIT, calibration.BULK)
     bulk = groups * found["costs.free_slow_ns"] + scans * found["costs.free_bulk_object_ns"]
     assert bulk / EXIT + found["costs.store_ns"] == pytest.approx(TRUTH["bulk_hot", EXIT])
 
@@ -129,7 +131,7 @@ def test_bulk_frees_are_counted_as_the_simulator_charges_them(objects_per_slab: 
         params = {"bulk_size": calibration.BULK}
         return simulator.simulate(rows, dear, "direct_exit", params).measurement.exit_latency_ns.mean
 
-    groups, scans = calibration.gather_counts(objects_per_slab, nr)
+    groups, scans = gather_counts(objects_per_slab, nr, calibration.BULK)
     assert latency(free_bulk_object_ns=1) == scans
     assert latency(free_fast_ns=1, free_slow_ns=1, free_remote_ns=1) == groups
 
@@ -213,7 +215,9 @@ def test_the_profile_loads_states_every_cost_with_its_interval_and_simulates(tmp
     fingerprint = Fingerprint.take()
     found = tuple(costs_of(answer(5), 5).values())
     path = tmp_path / "mine.yaml"
-    path.write_text(calibrate_command.profile("vm-2cpu", found, fingerprint, datetime.date(2026, 1, 2), 5))
+    series = calibration.read(answer(5), 5)
+    calibrated = calibrate_command.of_this_machine("vm-2cpu", found, series, fingerprint)
+    path.write_text(profile_text("vm-2cpu", calibrated, datetime.date(2026, 1, 2), 5))
     profile = machine.load(path)
     entries = dict(profile.entries())
     assert {f"costs.{name}" for name in machine.Costs.model_fields} <= {

@@ -140,6 +140,7 @@ def kernel(hz: int = 250, nr_cpus: int = 2, *, nocb: bool = False, lazy: bool = 
                 "nocb_housekeeping_cpus": 0,
                 "wake_latency_ns": 5_000,
                 "sched_slice_ns": 3 * MS,
+                "woken_runs_first": 0,
                 "object_bytes": 192,
                 "slab_bytes": 4096,
                 "objects_per_slab": 21,

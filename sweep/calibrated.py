@@ -1,0 +1,61 @@
+"""What a calibration found, and the machine profile that is made of it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sweep.backends.costs import Cost, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """figures: what they are figures of, in words; where: the same after "unit costs". key: of the fingerprint of what
+    was measured; summary, document: that fingerprint, for people and as JSON. command: what measured it. given: entries
+    that were not measured, with why. remarks: for people."""
+
+    figures: str
+    where: str
+    key: str
+    summary: str
+    document: Mapping[str, object]
+    command: str
+    costs: tuple[Cost, ...]
+    given: Mapping[str, tuple[float, str]]
+    series: Series
+    remarks: tuple[str, ...] = ()
+
+
+def profile(base: str, found: Calibrated, date: datetime.date, rounds: int) -> str:
+    """A YAML file that extends the profile `base`: every cost with its interval and where it is from."""
+    return "\n".join(_lines(base, found, date, rounds)) + "\n"
+
+
+def _lines(base: str, found: Calibrated, date: datetime.date, rounds: int) -> Iterator[str]:
+    where = f"{found.where}, machine {found.key}, {date.isoformat()}"
+    yield "# yaml-language-server: $schema=../schema/machine.json"
+    yield f"# Measured {found.where} on {found.summary},"
+    yield f"# by `python -m sweep {found.command}` in {rounds} rounds; low and high are the 95 % interval."
+    yield f"extends: {json.dumps(base)}"
+    yield "description: " + json.dumps(
+        f"{base} with the unit costs of machine {found.key} {found.where}, {date.isoformat()}"
+    )
+    entries = {cost.entry: _measured(cost, where) for cost in found.costs}
+    for entry, (value, why) in found.given.items():
+        entries[entry] = f"{{value: {value:g}, source: {json.dumps(why)}}}"
+    for section in dict.fromkeys(entry.partition(".")[0] for entry in entries):
+        yield ""
+        yield f"{section}:"
+        for entry, text in entries.items():
+            if entry.startswith(f"{section}."):
+                yield f"  {entry.partition('.')[2]}: {text}"
+
+
+def _measured(cost: Cost, where: str) -> str:
+    value, low, high = cost.interval.value, cost.interval.low, cost.interval.high
+    digits = 0 if not cost.entry.startswith("costs.") else 2
+    value, low, high = round(value, digits), round(low, digits), round(high, digits)
+    source = json.dumps(f"{cost.text}; {where}", ensure_ascii=False)
+    return f"{{value: {value:.{digits}f}, low: {low:.{digits}f}, high: {high:.{digits}f}, source: {source}}}"
