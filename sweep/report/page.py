@@ -76,7 +76,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         known = rests_on[measurement].value(name) if noisy and measurement in rests_on else None
         if known is None:
             return text
-        return f"{text} [{words.metric_value(name, known.low)}, {words.metric_value(name, known.high)}]"
+        return words.metric_interval(name, text, known)
 
     def quotient(name: str, mine: Any, other: Any) -> float | None:
         """A metric of one measurement to another's; None where that is 0. Of noisy ones by the ratios of both to
@@ -106,6 +106,9 @@ def _context(facts: Facts) -> dict[str, Any]:
         "noisy": noisy,
         "figures": words.figures(standing),
         "budget": words.budget(facts.study),
+        "again": words.measured_again(facts.study, standing.recommended)
+        if noisy and standing.recommended
+        else "python -m sweep simulate --config recommended.yaml",
         "climb": facts.evidence.climb,
         "below": lambda point: _below(facts, point),
         "error": words.error,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from typing import Final
 
@@ -53,6 +54,25 @@ def budget(study: Study) -> str:
     return " or ".join(parts)
 
 
+def measured_again(study: Study, point: Point) -> str:
+    """The command that measures a configuration on this machine once more, in the study's first scenario."""
+    use, native = study.workloads[0], study.native
+    command = ["python", "-m", "sweep", "measure", "--workload", use.name, "--machine", study.machines[0]]
+    command += ["--policy", point.trial.configuration.policy]
+    for name, value in point.trial.configuration.params:
+        command += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    if use.window is not None:
+        command += ["--window", "{:g}s,{:g}s".format(*use.window)]
+    for name in ("dilation", "replicas", "loops"):
+        if getattr(use, name) != 1:
+            command += [f"--{name}", f"{getattr(use, name):g}"]
+    if native is not None and native.rcu != "kernel_like":
+        command += ["--rcu", native.rcu]
+    if native is not None and native.allocator != "slab":
+        command += ["--allocator", native.allocator]
+    return shlex.join(command)
+
+
 def figures(standing: Standing) -> str:
     """What kind of figures these are: `simulated`, or `measured in user space on machine 0123456789abcdef`."""
     if standing.level == SIMULATED:
@@ -76,11 +96,7 @@ def point_value(point: Point, place: int, standing: Standing) -> str:
 
 def between(interval: Interval) -> str:
     """`[0.701, 0.760]`, three digits."""
-    return (
-        "["
-        + ", ".join(f"{end:.3f}" if end < 10 else f"{end:.1f}" for end in (interval.low, interval.high))
-        + "]"
-    )
+    return "[" + ", ".join(ratio(end).removesuffix("x") for end in (interval.low, interval.high)) + "]"
 
 
 def amount(name: str, measured: Measurement, standing: Standing) -> str:
@@ -111,6 +127,28 @@ def metric_value(name: str, value: float) -> str:
     if unit == "ns/object":
         return f"{units.format_time(value)}/object"
     return units.format_value(value, unit)
+
+
+def metric_interval(name: str, text: str, known: Interval) -> str:
+    """A metric's value, given in words, with its interval; a unit that all three have stands once: `4.17 ms [4.01,
+    4.34]`. What is the same at both ends stands alone."""
+    counts = METRICS[name].integral
+    low, high = (
+        metric_value(name, round(end) if counts and math.isfinite(end) else end)
+        for end in (known.low, known.high)
+    )
+    if low == high == text:
+        return text
+    (_, unit), ends = _parted(text), [_parted(low), _parted(high)]
+    if all(each == unit for _, each in ends):
+        low, high = (number for number, _ in ends)
+    return f"{text} [{low}, {high}]"
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Number and unit."""
+    number, _, unit = text.partition(" ")
+    return number, unit
 
 
 def ratio(number: float) -> str:

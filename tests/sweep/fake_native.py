@@ -35,7 +35,8 @@ def other_costs(machine: Machine) -> Machine:
 @dataclass
 class FakeNative:
     """spread: standard deviation of the logarithm of every figure, of one trial. blocks: of each scenario.
-    scatter: of the logarithm by which the truth of a configuration differs from what the simulator can know.
+    scatter: of the logarithm by which the truth of a configuration differs from what the simulator can know. steady:
+    the same noise at every repeat, so that figures do not depend on what was measured in an earlier life.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -43,6 +44,7 @@ class FakeNative:
     blocks: int = 3
     scatter: float = 0.0
     host: Fingerprint = HOST
+    steady: bool = False
     calls: Counter[str] = field(default_factory=Counter)
     _truth: dict[str, Evaluation] = field(default_factory=dict)
 
@@ -57,7 +59,7 @@ class FakeNative:
     def __call__(self, configuration: Configuration, have: Mapping[str, Measurement]) -> Evaluation:
         key = configuration.key()
         self.calls[key] += 1
-        dice = np.random.default_rng([int(key, 16), self.calls[key]])
+        dice = np.random.default_rng([int(key, 16), 1 if self.steady else self.calls[key]])
         base = dict(self.truth(baseline()).measurements)
         measured, evidence = [], []
         beyond = math.exp(self.scatter * np.random.default_rng(int(key, 16)).standard_normal())

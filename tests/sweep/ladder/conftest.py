@@ -37,12 +37,14 @@ class Lab:
     host: Fingerprint = HOST
     spread: float = 0.02
     scatter: float = 0.0
+    steady: bool = False
     made: list[FakeNative] = field(default_factory=list)
 
     def evaluator(
         self, study: Study, measured_in: tuple[Scenario, ...], owned: tuple[int, ...]
     ) -> FakeNative:
-        self.made.append(FakeNative(measured_in, spread=self.spread, scatter=self.scatter, host=self.host))
+        made = FakeNative(measured_in, self.spread, scatter=self.scatter, host=self.host, steady=self.steady)
+        self.made.append(made)
         return self.made[-1]
 
     @property
