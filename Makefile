@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --no-build-isolation
 C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch] \
        sweep/backends/native/src/*.[ch] sweep/backends/native/src/calibrate/*.[ch] \
-       sweep/backends/kernel/module/*.[ch] sweep/backends/kernel/guest/*.c sweep/backends/kernel/export/*.c \
+       sweep/backends/kernel/module/*.[ch] sweep/backends/kernel/guest/*.c sweep/backends/kernel/export/*.[ch] \
        sweep/backends/kernel/calibrate/*.c)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -110,7 +110,7 @@ def run_config(path: Path, format: str = "table") -> int:
     wanted = recommendation.read(path)
     if wanted.figures != "simulated":
         raise InputError(
-            f"{path}: its figures were measured on a machine ({wanted.measured_on}), so they are not simulated again; "
+            f"{path}: its figures were measured ({wanted.measured_on or 'in a kernel'}), so they are not simulated again; "
             "`python -m sweep measure` measures a configuration"
         )
     stated = {each.name: each for each in wanted.scenarios}

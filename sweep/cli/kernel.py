@@ -26,6 +26,9 @@ def export_kernel(
     config: Annotated[
         Path | None, typer.Option(help="A recommended.yaml, instead of a study's recommendation.")
     ] = None,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Number of a trial, instead of the recommended one.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", help="Directory, empty or new; default: STUDY-kernel.")
     ] = None,
@@ -41,7 +44,7 @@ def export_kernel(
     def work() -> int:
         from sweep import export_command
 
-        return export_command.export_kernel(store, study, config, output, force=force, form=form)
+        return export_command.export_kernel(store, study, config, output, trial=trial, force=force, form=form)
 
     run(work)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,19 +14,29 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import policies
 from sweep.backends.evaluator import Scenario
 from sweep.scenarios import scenarios as scenarios_of
-from sweep.standing import SIMULATED, Standing
+from sweep.standing import SIMULATED, Point, Standing
 from sweep.study import Combine, Pressure, Readers, Study, WorkloadUse
 from sweep.study_file import StudyError, parse
 from sweep.trial import METRICS, Configuration
 
 _HEAD: Final = """\
-# What the study {study} recommends. Its figures are simulated. To measure them again:
+# {what}. Its figures are simulated. To measure them again:
 #   python -m sweep simulate --config {name}
 """
 _NATIVE_HEAD: Final = """\
-# What the study {study} recommends. Its figures were measured in user space on {measured_on}.
+# {what}. Its figures were measured in user space on {measured_on}.
 # They are means over blocks; `python -m sweep measure` measures again on the machine that it runs on.
 """
+_KERNEL_HEAD: Final = """\
+# {what}. Its figures were measured in a kernel, {kind}.
+"""
+_HEADS: Final = {"simulated": _HEAD, "native": _NATIVE_HEAD, "kernel": _KERNEL_HEAD}
+_EMULATED: Final = "emulated: its times are no machine's"
+
+Figures: TypeAlias = Literal["simulated", "native", "kernel"]
+
+_FIGURES: Final[Mapping[str, Figures]] = {SIMULATED: "simulated", "native": "native", "kernel": "kernel"}
+"""By the level of a standing."""
 
 
 class _Value(BaseModel):
@@ -61,11 +71,15 @@ class Stated(_Value):
 
 
 class Recommendation(_Value):
-    """The file's content. values: over all scenarios, by which points were judged (see `combine`)."""
+    """The file's content. values: over all scenarios, by which points were judged (see `combine`). emulated: of
+    a kernel's figures, whether its machine was emulated. trial: of what was chosen by its number in place of what
+    the study recommends."""
 
-    figures: Literal["simulated", "native"] = "simulated"
+    figures: Figures = "simulated"
+    emulated: bool | None = None
     measured_on: str | None = None
     study: str
+    trial: int | None = None
     policy: str
     params: Mapping[str, bool | int | str]
     why: str
@@ -74,19 +88,31 @@ class Recommendation(_Value):
     scenarios: tuple[Stated, ...] = Field(min_length=1)
 
     @property
+    def title(self) -> str:
+        """Whose choice it is, in words."""
+        if self.trial is None:
+            return f"What the study {self.study} recommends"
+        return f"Trial {self.trial} of the study {self.study}, which recommends another"
+
+    @property
     def configuration(self) -> Configuration:
         """Complete. Raises policies.PolicyError."""
         return Configuration.of(self.policy, policies.policy(self.policy).validate(self.params))
 
 
 def recommendation(
-    study: Study, scenarios: Sequence[Scenario], standing: Standing, measured_on: str = ""
+    study: Study,
+    scenarios: Sequence[Scenario],
+    standing: Standing,
+    measured_on: str = "",
+    chosen: Point | None = None,
 ) -> Recommendation | None:
     """What to write for a study; None where nothing is recommended. measured_on: of native figures, the machine
-    in words."""
-    best = standing.recommended
+    in words. chosen: a point of the standing, in place of the recommended one."""
+    best = chosen or standing.recommended
     if best is None:
         return None
+    other = best if best != standing.recommended else None
     places = product(study.workloads, study.machines, range(study.repeats))
     stated = tuple(
         Stated(
@@ -98,7 +124,7 @@ def recommendation(
             pressure=study.pressure,
             key=scenario.key,
             times_baseline=dict(zip(standing.objectives, ratios, strict=True)),
-            intervals=_intervals(standing, place),
+            intervals=_intervals(standing, best, place),
             metrics={n: v for n, v in measurement.flat().items() if n not in standing.unmeasured},
         )
         for place, (scenario, (use, machine, _), (_, measurement), ratios) in enumerate(
@@ -107,21 +133,31 @@ def recommendation(
     )
     configuration = best.trial.configuration
     return Recommendation(
-        figures="simulated" if standing.level == SIMULATED else "native",
+        figures=_FIGURES[standing.level],
+        emulated=standing.machine.startswith("emulated") if standing.level == "kernel" else None,
         measured_on=measured_on or None,
         study=study.name,
+        trial=other.trial.number if other else None,
         policy=configuration.policy,
         params=configuration.mapping(),
-        why=standing.why,
+        why=_why_chosen(other) if other else standing.why,
         combine=standing.combine,
         values=dict(zip(standing.objectives, best.values, strict=True)),
         scenarios=stated,
     )
 
 
-def _intervals(standing: Standing, place: int) -> dict[str, tuple[float, float]] | None:
-    best = standing.recommended
-    if best is None or not best.intervals:
+def _why_chosen(point: Point) -> str:
+    said = f"trial {point.trial.number} was chosen by its number"
+    if point.broken:
+        said += "; it does not keep " + ", ".join(
+            f"{each.constraint} in {each.scenario} ({each.value})" for each in point.broken
+        )
+    return said
+
+
+def _intervals(standing: Standing, best: Point, place: int) -> dict[str, tuple[float, float]] | None:
+    if not best.intervals:
         return None
     named = zip(standing.objectives, best.intervals[place], strict=True)
     return {name: (each.low, each.high) for name, each in named}
@@ -131,8 +167,9 @@ def write(value: Recommendation, path: Path) -> None:
     """Write the file. Numbers are written so that they come back as they are. Raises OSError."""
     document = value.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
-    head = _HEAD if value.figures == "simulated" else _NATIVE_HEAD
-    said = head.format(study=value.study, name=path.name, measured_on=value.measured_on)
+    head = _HEADS[value.figures]
+    kind = _EMULATED if value.emulated else "not emulated"
+    said = head.format(what=value.title, name=path.name, measured_on=value.measured_on, kind=kind)
     path.write_text(said + text, encoding="utf-8")
 
 

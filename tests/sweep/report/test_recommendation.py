@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sweep.trial import Measurement
 from tests.sweep.values import measurements
 
 from .conftest import Measured, attempts, study
+from .test_native_page import native
 
 
 def written(where: Path, trials: int = 22, **changes: Any) -> tuple[Recommendation, Path]:
@@ -222,3 +224,20 @@ def test_whatever_stands_in_the_file_is_read_or_refused_in_words(
         for each in value.scenarios[:1]:
             if each.workload.replicas * each.workload.loops < 10:
                 assert each.scenario().name == each.name
+
+
+@pytest.mark.parametrize(("machine", "emulated"), [("emulated-0123", True), ("kvm-0123", False)])
+def test_figures_of_a_kernel_say_whether_it_was_emulated(
+    measured: Measured, tmp_path: Path, machine: str, emulated: bool
+) -> None:
+    made = [
+        replace(a, evidence=tuple((s, replace(e, level="kernel", machine=machine)) for s, e in a.evidence))
+        for a in native(measured)
+    ]
+    asked = measured.study()
+    value = recommendation.recommendation(asked, measured.scenarios, measured.standing(asked, made))
+    assert value is not None
+    assert (value.figures, value.emulated) == ("kernel", emulated)
+    recommendation.write(value, tmp_path / "recommended.yaml")
+    assert recommendation.read(tmp_path / "recommended.yaml") == value
+    assert ("emulated: its times are no machine's" in (tmp_path / "recommended.yaml").read_text()) == emulated

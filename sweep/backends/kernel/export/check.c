@@ -1,36 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 /*
  * check.c - the confirmation: disposes of the same objects through per_object and through the
- * recommended policy, once each while the module loads, and says on the kernel log what each took.
+ * recommended policy, in turns while the module loads, and says on the kernel log what each took.
  *
- * It stands where the lab has its driver and its recorder; platform.c, callbacks.c, fail.c, compat.h, and
+ * It stands where the lab has its driver and its recorder; the parameters are in parameters.c; platform.c, callbacks.c, fail.c, compat.h, and
  * the policies are the lab's own files.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 #include "lab.h"
-#include "recommended.h"
+#include "parameters.h"
+#include "workload.h"
 
-static unsigned int objects = 20000;
-module_param(objects, uint, 0444);
-MODULE_PARM_DESC(objects, "Objects of the teardown that is timed, 1 .. 1000000");
+#define MAX_OBJECTS 1000000u
 
-static unsigned int object_bytes = 192;
+/* The work of a round: so many address spaces, one after the other; each is freed from by calls, then exits. */
+static unsigned int exits = WORKLOAD_EXITS;
+module_param(exits, uint, 0444);
+MODULE_PARM_DESC(exits, "Address spaces that exit in a round");
+
+static unsigned int exit_objects = WORKLOAD_EXIT_OBJECTS;
+module_param(exit_objects, uint, 0444);
+MODULE_PARM_DESC(exit_objects, "Objects that an exit disposes of");
+
+static unsigned int calls = WORKLOAD_CALLS;
+module_param(calls, uint, 0444);
+MODULE_PARM_DESC(calls, "Calls before each exit that free with the address space alive, as munmap() does");
+
+static unsigned int call_objects = WORKLOAD_CALL_OBJECTS;
+module_param(call_objects, uint, 0444);
+MODULE_PARM_DESC(call_objects, "Objects of such a call");
+
+static unsigned int object_bytes = WORKLOAD_OBJECT_BYTES;
 module_param(object_bytes, uint, 0444);
 MODULE_PARM_DESC(object_bytes, "Size of an object in bytes, 56 .. 4096");
 
-/* One parameter per parameter of the policy, named as in its table; the default is the recommended value. */
-#define RECOMMENDED_PARAM(name, value, help)                  \
-	static unsigned long long param_##name = (value);     \
-	module_param_named(name, param_##name, ullong, 0444); \
-	MODULE_PARM_DESC(name, help);
-RECOMMENDED_PARAMS
-#undef RECOMMENDED_PARAM
+static unsigned int rounds = 5;
+module_param(rounds, uint, 0444);
+MODULE_PARM_DESC(rounds, "Rounds of each policy, 1 .. 100");
 
-#define CALL_OBJECTS 4 /* of a call that leaves the address space alive */
+static unsigned int window_ms = 1000;
+module_param(window_ms, uint, 0444);
+MODULE_PARM_DESC(window_ms, "Length of a round in ms, over which retained memory is averaged, 10 .. 60000");
 
+static unsigned int nr_objects; /* of a round */
 static atomic_t nr_freed;
 
 /* ---- what the platform layer tells its recorder ---- */
@@ -55,21 +71,12 @@ bool record_free(struct policy_run *run, struct lab_object *o, u64 t, enum dead_
 		return false;
 	}
 	WRITE_ONCE(o->canary, 0);
+	run->freed[o->id] = t;
 	atomic_inc(&nr_freed);
 	return true;
 }
 
 /* ---- the check ---- */
-
-static s64 recommended_value(const char *name, s64 def)
-{
-#define RECOMMENDED_PARAM(param, value, help) \
-	if (!strcmp(name, #param))            \
-		return (s64)param_##param;
-	RECOMMENDED_PARAMS
-#undef RECOMMENDED_PARAM
-	return def;
-}
 
 static int set_params(struct policy_run *run, bool recommended)
 {
@@ -94,7 +101,7 @@ static int fill(struct policy_run *run, struct lab_object **all)
 {
 	u32 i;
 
-	for (i = 0; i < objects; i++) {
+	for (i = 0; i < nr_objects; i++) {
 		all[i] = kmem_cache_alloc(run->cache, GFP_KERNEL);
 		if (!all[i])
 			return -ENOMEM;
@@ -107,6 +114,14 @@ static int fill(struct policy_run *run, struct lab_object **all)
 	return 0;
 }
 
+static void give_back(struct policy_run *run, struct lab_object **all)
+{
+	u32 i;
+
+	for (i = 0; i < nr_objects && all[i]; i++)
+		kmem_cache_free(run->cache, all[i]);
+}
+
 static void one_call(struct policy_run *run, void *mm, enum policy_call_kind kind, struct lab_object **all,
 		     u32 n)
 {
@@ -116,92 +131,144 @@ static void one_call(struct policy_run *run, void *mm, enum policy_call_kind kin
 	if (run->policy->call_begin)
 		run->policy->call_begin(run, &call);
 	for (i = 0; i < n; i++) {
+		run->unlink[all[i]->id] = lab_now(run);
 		run->policy->dispose(run, &call, &all[i]->dead);
-		if (!(i & 1023))
-			cond_resched();
+		if (kind == CALL_EXIT)
+			cond_resched(); /* as exit_mmap() does per VMA (mm/mmap.c, 6.12) */
 	}
 	if (run->policy->call_end)
 		run->policy->call_end(run, &call);
 }
 
-/* A tenth goes by small calls, the rest in one exit, which is timed. */
+/* Calls, then the exit: how long that took, in ns. */
 static u64 tear_down(struct policy_run *run, void *mm, struct lab_object **all)
 {
-	u32 done = 0;
 	u64 start, end;
+	u32 i;
 
+	memset(mm, 0, run->policy->mm_size);
 	if (run->policy->mm_start)
 		run->policy->mm_start(run, mm);
-	for (; done + CALL_OBJECTS <= objects / 10; done += CALL_OBJECTS)
-		one_call(run, mm, CALL_MUNMAP, all + done, CALL_OBJECTS);
+	for (i = 0; i < calls; i++, all += call_objects)
+		one_call(run, mm, CALL_MUNMAP, all, call_objects);
 	start = ktime_get_ns();
-	one_call(run, mm, CALL_EXIT, all + done, objects - done);
+	one_call(run, mm, CALL_EXIT, all, exit_objects);
 	end = ktime_get_ns();
 	if (run->policy->mm_stop)
 		run->policy->mm_stop(run, mm);
-	return div_u64(end - start, max(objects - done, 1u));
+	return end - start;
 }
 
-static int check(const struct policy *policy, bool recommended)
+static void sleep_until(struct policy_run *run, u64 t)
 {
-	struct policy_run *run = kvzalloc(sizeof(*run), GFP_KERNEL);
-	struct lab_object **all = kvcalloc(objects, sizeof(*all), GFP_KERNEL);
-	void *mm = kvzalloc(policy->mm_size + 1, GFP_KERNEL);
-	u64 ns_per_object = 0, callbacks = 0;
-	int cpu, error = -ENOMEM;
+	u64 now = lab_now(run);
+
+	if (now < t)
+		fsleep(div_u64(t - now, NSEC_PER_USEC) + 1);
+}
+
+/* Exits at even distances over the window: the mean time of one, in ns. */
+static u64 play(struct policy_run *run, void *mm, struct lab_object **all)
+{
+	u64 window = (u64)window_ms * NSEC_PER_MSEC, sum = 0;
 	u32 i;
 
-	if (!run || !all || !mm)
+	run->start = ktime_get_ns();
+	for (i = 0; i < exits; i++, all += nr_objects / exits) {
+		sleep_until(run, div_u64(window * i, exits));
+		sum += tear_down(run, mm, all);
+	}
+	sleep_until(run, window);
+	run->end = lab_now(run);
+	return div_u64(sum, exits);
+}
+
+/* Dead objects in bytes, averaged over the window. */
+static u64 retained(const struct policy_run *run)
+{
+	u64 ns = 0;
+	u32 i;
+
+	for (i = 0; i < nr_objects; i++)
+		ns += min(run->freed[i], run->end) - min(run->unlink[i], run->end);
+	return div64_u64(div_u64(ns, NSEC_PER_USEC) * object_bytes, div_u64(run->end, NSEC_PER_USEC));
+}
+
+static int told(struct policy_run *run, u32 round, bool recommended, u64 exit_ns)
+{
+	u64 callbacks = 0;
+	int cpu;
+
+	for_each_possible_cpu (cpu)
+		callbacks += per_cpu_ptr(run->cpus, cpu)->callbacks;
+	if (atomic_read(&run->failed)) {
+		pr_err("policy=%s FAILED: %s\n", run->policy->name, run->message);
+		return -EIO;
+	}
+	if (atomic_read(&nr_freed) != nr_objects) {
+		pr_err("policy=%s FAILED: %d of %u objects were freed\n", run->policy->name,
+		       atomic_read(&nr_freed), nr_objects);
+		return -EIO;
+	}
+	pr_notice("round=%u role=%s policy=%s objects=%u object_bytes=%u freed=%d exit_ns=%llu "
+		  "retained_bytes=%llu callbacks=%llu ok\n",
+		  round, recommended ? "recommended" : "baseline", run->policy->name, nr_objects,
+		  object_bytes, atomic_read(&nr_freed), exit_ns, retained(run), callbacks);
+	return 0;
+}
+
+static int dispose_of(struct policy_run *run, struct lab_object **all, void *mm, u32 round, bool recommended)
+{
+	u64 exit_ns = 0;
+	int error;
+
+	run->cache = lab_cache_create("rcu_batch", object_bytes,
+				      run->policy->flags & POLICY_TYPESAFE ? SLAB_TYPESAFE_BY_RCU : 0,
+				      offsetof(struct lab_object, dead.next));
+	if (!run->cache)
+		return -ENOMEM;
+	error = fill(run, all);
+	if (!error) {
+		error = platform_start(run);
+		if (!error)
+			exit_ns = play(run, mm, all);
+		platform_stop(run);
+	}
+	if (error)
+		give_back(run, all);
+	else
+		error = told(run, round, recommended, exit_ns);
+	kmem_cache_destroy(run->cache); /* says so on the log if anything is left in it */
+	return error;
+}
+
+static int check(const struct policy *policy, u32 round, bool recommended)
+{
+	struct policy_run *run = kvzalloc(sizeof(*run), GFP_KERNEL);
+	struct lab_object **all = kvcalloc(nr_objects, sizeof(*all), GFP_KERNEL);
+	void *mm = kvzalloc(policy->mm_size + 1, GFP_KERNEL);
+	int error = -ENOMEM;
+
+	if (!run)
 		goto out;
 	run->policy = policy;
-	run->start = ktime_get_ns();
 	run->measuring = true;
 	spin_lock_init(&run->riders_lock);
 	raw_spin_lock_init(&run->starts_lock);
 	hash_init(run->riders);
 	atomic_set(&nr_freed, 0);
-	error = set_params(run, recommended);
-	if (error)
-		goto out;
-	error = -ENOMEM;
 	run->cpus = alloc_percpu(struct lab_cpu);
-	run->cache = lab_cache_create("rcu_batch", object_bytes,
-				      policy->flags & POLICY_TYPESAFE ? SLAB_TYPESAFE_BY_RCU : 0,
-				      offsetof(struct lab_object, dead.next));
-	if (!run->cpus || !run->cache)
+	run->unlink = kvcalloc(nr_objects, sizeof(*run->unlink), GFP_KERNEL);
+	run->freed = kvcalloc(nr_objects, sizeof(*run->freed), GFP_KERNEL);
+	if (!all || !mm || !run->cpus || !run->unlink || !run->freed)
 		goto out;
-	error = fill(run, all);
-	if (error) {
-		for (i = 0; i < objects && all[i]; i++)
-			kmem_cache_free(run->cache, all[i]);
-		goto out;
-	}
-	error = platform_start(run);
+	error = set_params(run, recommended);
 	if (!error)
-		ns_per_object = tear_down(run, mm, all);
-	platform_stop(run);
-	if (error) {
-		for (i = 0; i < objects; i++)
-			kmem_cache_free(run->cache, all[i]);
-		goto out;
-	}
-	for_each_possible_cpu (cpu)
-		callbacks += per_cpu_ptr(run->cpus, cpu)->callbacks;
-	if (atomic_read(&run->failed)) {
-		pr_err("policy=%s FAILED: %s\n", policy->name, run->message);
-		error = -EIO;
-	} else if (atomic_read(&nr_freed) != objects) {
-		pr_err("policy=%s FAILED: %d of %u objects were freed\n", policy->name,
-		       atomic_read(&nr_freed), objects);
-		error = -EIO;
-	} else {
-		pr_notice("policy=%s role=%s objects=%u freed=%d exit_ns_per_object=%llu callbacks=%llu ok\n",
-			  policy->name, recommended ? "recommended" : "baseline", objects,
-			  atomic_read(&nr_freed), ns_per_object, callbacks);
-	}
+		error = dispose_of(run, all, mm, round, recommended);
 out:
 	if (run) {
-		kmem_cache_destroy(run->cache); /* says so on the log if anything is left in it */
+		kvfree(run->freed);
+		kvfree(run->unlink);
 		free_percpu(run->cpus);
 	}
 	kvfree(mm);
@@ -210,15 +277,36 @@ out:
 	return error;
 }
 
+static bool is_between(const char *name, unsigned int value, unsigned int low, unsigned int high)
+{
+	if (value >= low && value <= high)
+		return true;
+	pr_err("%s=%u: expected %u .. %u\n", name, value, low, high);
+	return false;
+}
+
 static int __init rcu_batch_init(void)
 {
-	if (!objects || objects > 1000000 || object_bytes < sizeof(struct lab_object) ||
-	    object_bytes > 4096) {
-		pr_err("objects=%u object_bytes=%u: expected 1 .. 1000000 and %zu .. 4096\n", objects,
-		       object_bytes, sizeof(struct lab_object));
+	u64 objects = (u64)exits * ((u64)calls * call_objects + exit_objects);
+	int error = 0;
+	u32 round;
+
+	if (!is_between("exits", exits, 1, MAX_OBJECTS) ||
+	    !is_between("exit_objects", exit_objects, 1, MAX_OBJECTS) ||
+	    !is_between("calls", calls, 0, MAX_OBJECTS) ||
+	    !is_between("call_objects", call_objects, 1, MAX_OBJECTS) ||
+	    !is_between("object_bytes", object_bytes, sizeof(struct lab_object), 4096) ||
+	    !is_between("rounds", rounds, 1, 100) || !is_between("window_ms", window_ms, 10, 60000))
+		return -EINVAL;
+	if (objects > MAX_OBJECTS) {
+		pr_err("exits x (calls x call_objects + exit_objects) is %llu: expected at most %u\n",
+		       objects, MAX_OBJECTS);
 		return -EINVAL;
 	}
-	return check(&policy_per_object, false) ?: check(&RECOMMENDED_POLICY, true);
+	nr_objects = (unsigned int)objects;
+	for (round = 1; round <= rounds && !error; round++)
+		error = check(&policy_per_object, round, false) ?: check(recommended_policy, round, true);
+	return error;
 }
 
 static void __exit rcu_batch_exit(void)
