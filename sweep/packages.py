@@ -1,5 +1,5 @@
 """Debian and Ubuntu packages of optional parts, by what needs them: the one place in Python that names them.
-`tools/packages` installs them all."""
+`tools/packages` installs them, but for LARGE."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "Chromium": ("chromium",),
     "iproute2": ("iproute2",),
 }
+
+LARGE: Final = "bpftrace"
+"""It brings LLVM, and only recording a workload needs it."""
 
 
 def apt(*parts: str) -> str:
