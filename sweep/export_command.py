@@ -21,7 +21,7 @@ from sweep.report.evidence import versions
 from sweep.report.recommendation import Recommendation, Stated
 from sweep.store import read
 
-_LEVELS = {"simulated": "simulated", "native": "native: user space on real CPUs"}
+_LEVELS = {"simulated": "simulated", "native": "native: user space on real CPUs", "kernel": "kernel: a guest"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,25 @@ _NATIVE_HEAD: Final = """\
 # What the study {study} recommends. Its figures were measured in user space on {measured_on}.
 # They are means over blocks; `python -m sweep measure` measures again on the machine that it runs on.
 """
+_KERNEL_HEAD: Final = """\
+# What the study {study} recommends. Its figures were measured in a kernel: {measured_on}.
+# They are means over blocks; `python -m sweep measure --backend kernel` measures again.
+"""
+_EMULATED: Final = (
+    "# EMULATED: its times are an emulator's, and no real CPU's. They serve for ordering only.\n"
+)
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_FIGURES: Final[Mapping[str, Literal["simulated", "native", "kernel"]]] = {
+    SIMULATED: "simulated",
+    "native": "native",
+    "kernel": "kernel",
+}
+_HEADS: Final = {"simulated": _HEAD, "native": _NATIVE_HEAD, "kernel": _KERNEL_HEAD}
 
 
 class Stated(_Value):
@@ -61,9 +76,11 @@ class Stated(_Value):
 
 
 class Recommendation(_Value):
-    """The file's content. values: over all scenarios, by which points were judged (see `combine`)."""
+    """The file's content. emulated: true where times are an emulator's, else nothing. values: over all scenarios, by
+    which points were judged (see `combine`)."""
 
-    figures: Literal["simulated", "native"] = "simulated"
+    figures: Literal["simulated", "native", "kernel"] = "simulated"
+    emulated: bool | None = None
     measured_on: str | None = None
     study: str
     policy: str
@@ -107,7 +124,8 @@ def recommendation(
     )
     configuration = best.trial.configuration
     return Recommendation(
-        figures="simulated" if standing.level == SIMULATED else "native",
+        figures=_FIGURES[standing.level],
+        emulated=standing.emulated or None,
         measured_on=measured_on or None,
         study=study.name,
         policy=configuration.policy,
@@ -131,7 +149,7 @@ def write(value: Recommendation, path: Path) -> None:
     """Write the file. Numbers are written so that they come back as they are. Raises OSError."""
     document = value.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
-    head = _HEAD if value.figures == "simulated" else _NATIVE_HEAD
+    head = _HEADS[value.figures] + (_EMULATED if value.emulated else "")
     said = head.format(study=value.study, name=path.name, measured_on=value.measured_on)
     path.write_text(said + text, encoding="utf-8")
 

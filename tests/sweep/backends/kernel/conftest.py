@@ -10,12 +10,16 @@ import pytest
 
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.image import find_image, find_program
-from sweep.backends.kernel.lab import Lab
+from sweep.backends.kernel.lab import Lab, shared
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernel-lab")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where commands, too, find what is built."""
+    place = tmp_path_factory.mktemp("kernel-lab")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SWEEP_KERNEL_CACHE", str(place))
+        yield place
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,7 @@ def packages() -> None:
 
 @pytest.fixture(scope="session")
 def lab(packages: None, cache: Path) -> Iterator[Lab]:
-    with Lab(cache, accelerator="tcg") as made:
+    """The one that evaluators of this process open, so that they share its guest."""
+    with shared(cache, "tcg") as made:
         yield made
     shutil.rmtree(cache, ignore_errors=True)
