@@ -1,4 +1,4 @@
-"""The two studies of a ladder in a store, and what is known of the way from the one to the other."""
+"""The studies of a ladder in a store, and what is known of the way from one to the next."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sweep.trial import Attempt
 
 
 def below(kept: Kept) -> Kept:
-    """The simulated study of a ladder. Raises StudyError where it is not in the store."""
-    return keeping.find(kept.directory.parent, ladder.simulated(kept.study).name)
+    """The study of the level below a ladder's last. Raises StudyError where it is not in the store."""
+    return keeping.find(kept.directory.parent, ladder.below(kept.study).name)
 
 
 def promoter(kept: Kept) -> Promoter:
@@ -40,6 +40,6 @@ def climb(kept: Kept, attempts: Sequence[Attempt]) -> Climb | None:
     if study.ladder is None or not settled or settled[0].trial.number or settled[0].failure is not None:
         return None
     batches = [list(batch) for _, batch in groupby(settled, lambda a: a.trial.number // study.batch_size)]
-    simulated = below(kept)
+    lower = below(kept)
     judge = Judge(study.objectives, study.combine, study.bounds(), study.space())
-    return ladder.climb(simulated.study.name, simulated.standing(), promoter(kept), judge, batches)
+    return ladder.climb(lower.study.name, lower.standing(), promoter(kept), judge, batches)

@@ -118,8 +118,9 @@ def show_status(store: Path, name: str, form: str) -> int:
     if found.host:
         document |= {
             "measured_on": f"{found.host.summary()} (fingerprint {found.host.key()})",
-            "native_time_s": round(now.spent.time_s, 1),
-            "native_blocks": now.spent.blocks,
+            "emulated": now.emulated,
+            f"{found.study.backend}_time_s": round(now.spent.time_s, 1),
+            f"{found.study.backend}_blocks": now.spent.blocks,
             "repeats": now.repeats,
         }
     if climbed := climb(found, attempts):
@@ -162,6 +163,7 @@ def show_front(store: Path, name: str, form: str) -> int:
             {
                 "study": name,
                 "figures": now.level,
+                "emulated": now.emulated,
                 "machine": now.machine,
                 "measured_on": found.host.summary() if found.host else "",
                 "objectives": list(now.objectives),

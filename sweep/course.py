@@ -118,7 +118,7 @@ class Course:
     @property
     def _is_over(self) -> bool:
         # What is spent counts when it is told, so a study that is taken up again ends at the same trial.
-        return self._exhausted or self._asked >= self.budget or self._study.budget.share(self.spent) >= 1
+        return self._exhausted or self._asked >= self.budget or self._study.share(self.spent) >= 1
 
     def next_batch(self, proposer: Proposer) -> tuple[list[Task], list[Attempt]]:
         """The next batch: what has to be run of it, and attempts that are copies of what is known.

@@ -38,8 +38,8 @@ def estimate(
         f"scenarios: {len(measured_in)} ({objects:,} objects freed in each trial)",
         f"search space: {space.size():,} configurations of {len(space.policies)} policies",
     ]
-    if study.backend == "native":
-        return [*lines, *_native_time(study, measured_in, trials)]
+    if study.backend != "simulator":
+        return [*lines, *_measuring_time(study, measured_in, trials)]
     count = workers or os.cpu_count() or 1
     each_s = _baseline_s(measured_in, clock)
     total_s = each_s * trials / count
@@ -59,22 +59,27 @@ def _baseline_s(measured_in: tuple[Scenario, ...], clock: Callable[[], float]) -
     return clock() - began
 
 
-def _native_time(study: Study, measured_in: tuple[Scenario, ...], trials: int) -> list[str]:
-    """Native trials take the workloads' own time, so nothing has to be measured to know it."""
-    how, budget = study.how_native(), study.budget
-    block_s = _PASSES_PER_BLOCK * (1 + WARMUP_SHARE) * sum(s.replay.duration_ns for s in measured_in) / 1e9
+def _measuring_time(study: Study, measured_in: tuple[Scenario, ...], trials: int) -> list[str]:
+    """Measured trials take the workloads' own time, so nothing has to be measured to know it. An emulated guest takes
+    as much more or less as its host is slower or idle."""
+    kernel = study.backend == "kernel"
+    how, name = (study.how_kernel() if kernel else study.how_native()), study.backend
+    warm_up = 0.0 if kernel else WARMUP_SHARE
+    block_s = _PASSES_PER_BLOCK * (1 + warm_up) * sum(s.replay.duration_ns for s in measured_in) / 1e9
     least_s, most_s = how.min_blocks * block_s, how.max_blocks * block_s
     span = f"{format_time(least_s * 1e9)} to {format_time(most_s * 1e9)}"
+    clock = " of the guest's time" if kernel else ""
     lines = [
-        f"one native trial: {span} ({how.min_blocks} to {how.max_blocks} undisturbed blocks of {_PASSES_PER_BLOCK} passes "
-        "in each scenario), one after another"
+        f"one {name} trial: {span}{clock} ({how.min_blocks} to {how.max_blocks} undisturbed blocks of {_PASSES_PER_BLOCK} "
+        "passes in each scenario), one after another"
     ]
     if study.ladder:
         lines.append(f"simulated: {trials:,} trials before")
     else:
-        lines.append(f"run time: at least {format_time(trials * least_s * 1e9)} for {trials:,} trials")
-    if budget.native_time_s:
-        lines.append(f"native time ends it after {format_time(budget.native_time_s * 1e9)}")
-    if budget.native_blocks:
-        lines.append(f"native blocks end it after {budget.native_blocks:,}")
+        lines.append(f"run time: at least {format_time(trials * least_s * 1e9)}{clock} for {trials:,} trials")
+    time_s, blocks = study.budget.of(study.backend)
+    if time_s:
+        lines.append(f"{name} time ends it after {format_time(time_s * 1e9)}")
+    if blocks:
+        lines.append(f"{name} blocks end it after {blocks:,}")
     return lines

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from policies import PolicyError
 from sweep.agreement.model import AgreementError
+from sweep.backends.evaluator import EvaluationError
+from sweep.backends.kernel.errors import LabError
 from sweep.backends.native.errors import NativeError
 from sweep.backends.simulator import SimulationError
 from sweep.execute import ExecutorError
@@ -22,8 +24,10 @@ class InputError(ValueError):
 
 USER_ERRORS: tuple[type[Exception], ...] = (
     AgreementError,
+    EvaluationError,
     ExecutorError,
     InputError,
+    LabError,
     MachineError,
     MixtureError,
     NativeError,

@@ -4,7 +4,7 @@ and how it stands.
 | file | what |
 |---|---|
 | `study.yaml` | the study, resolved |
-| `scenarios.json` | names and keys of its scenarios, the machine that a native one is measured on, and an identity of \
+| `scenarios.json` | names and keys of its scenarios, what a measured one is measured on, and an identity of \
 this study for trackers |
 | `known.parquet` | what `--from` took of earlier studies |
 | `status.json` | how it stands, for `list` and `status`; written now and then |
@@ -25,12 +25,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep import study_file
+from sweep.backends import hosts
 from sweep.backends.evaluator import Scenario
-from sweep.backends.native.fingerprint import Fingerprint
+from sweep.backends.hosts import Host
 from sweep.course import Known
 from sweep.judge import Judge, judge
 from sweep.scenarios import scenarios
-from sweep.standing import Standing
+from sweep.standing import SIMULATED, Standing, figures
 from sweep.store import read, record
 from sweep.study import Study, unknown
 from sweep.study_file import StudyError
@@ -39,13 +40,19 @@ from sweep.trial import Attempt, Trial
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A study in a store. keys: of its scenarios, by name, in order. host: that a native one is measured on."""
+    """A study in a store. keys: of its scenarios, by name, in order. host: that a measured one is measured on."""
 
     directory: Path
     study: Study
     keys: Mapping[str, str]
     identity: str
-    host: Fingerprint | None = None
+    host: Host | None = None
+
+    def described(self) -> dict[str, Any]:
+        """Every key of the study with its value, and what kind of figures it has."""
+        return self.study.resolved() | {
+            "figures": figures(self.study.backend, self.host.key()) if self.host else SIMULATED
+        }
 
     def attempts(self) -> list[Attempt]:
         """Every attempt, oldest first. Raises StoreError."""
@@ -61,7 +68,7 @@ class Kept:
     def is_complete(self, now: Standing) -> bool:
         """Whether its budget is used up."""
         trials = self.study.nr_trials
-        return (trials is not None and now.told >= trials) or self.study.budget.share(now.spent) >= 1
+        return (trials is not None and now.told >= trials) or self.study.share(now.spent) >= 1
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """Its scenarios, to be measured in again. Raises StudyError where one is no longer what it was."""
@@ -99,7 +106,7 @@ def find(store: Path, name: str) -> Kept:
     try:
         document = json.loads(path.read_bytes())
         keys = {str(s["name"]): str(s["key"]) for s in document["scenarios"]}
-        host = Fingerprint.of(document["host"]) if "host" in document else None
+        host = hosts.of(document["host"]) if "host" in document else None
         return Kept(directory, study, keys, str(document["identity"]), host)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path}: cannot be read ({error}); restore it from a copy") from error
@@ -110,7 +117,7 @@ def keep(
     study: Study,
     measured_in: Iterable[Scenario],
     sources: Sequence[Kept] = (),
-    host: Fingerprint | None = None,
+    host: Host | None = None,
 ) -> Kept:
     """Begin to keep a study, or go on with one whose budget may be another. host: that a native one is
     measured on.
@@ -170,7 +177,7 @@ def course_of(study: Study, attempts: Sequence[Attempt]) -> list[Moment]:
     return moments
 
 
-def _check_same(kept: Kept, study: Study, keys: Mapping[str, str], host: Fingerprint | None) -> None:
+def _check_same(kept: Kept, study: Study, keys: Mapping[str, str], host: Host | None) -> None:
     where = kept.directory / "study.yaml"
     if study.model_copy(update={"budget": kept.study.budget}) != kept.study:
         changed = [

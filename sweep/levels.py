@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from sweep import units
 from sweep.fields import Seconds, Section
 from sweep.trial import Spent
 
-NATIVE_BATCH_SIZE: Final = 4
-"""Of a native study that does not say: its trials run one after another, so a larger batch is asked for without
+Backend: TypeAlias = Literal["simulator", "native", "kernel"]
+
+Ladder: TypeAlias = (
+    tuple[Literal["simulator"], Literal["native"]]
+    | tuple[Literal["simulator"], Literal["kernel"]]
+    | tuple[Literal["simulator"], Literal["native"], Literal["kernel"]]
+)
+
+LADDERS: Final[tuple[tuple[Backend, ...], ...]] = (
+    ("simulator", "native"),
+    ("simulator", "kernel"),
+    ("simulator", "native", "kernel"),
+)
+"""From the cheap level to the one whose figures are reported."""
+
+MEASURED_BATCH_SIZE: Final = 4
+"""Of a measured study that does not say: its trials run one after another, so a larger batch is asked for without
 knowing what its first trials measured."""
 
 SLAB_METRICS: Final = ("pinned_slab_bytes.mean", "pinned_slab_bytes.peak")
@@ -39,11 +55,32 @@ class Budget(Section):
         default=None, gt=0, le=10_000_000, description="Of native trials together, in all scenarios."
     )
 
-    def share(self, spent: Spent) -> float:
-        """How much of the native budget that is; 1 or more where it is used up, 0 where there is none."""
+    kernel_time_s: Seconds | None = Field(
+        default=None,
+        gt=0,
+        description="That trials in the kernel lab take together, their baseline blocks included.",
+    )
+    kernel_blocks: int | None = Field(
+        default=None,
+        gt=0,
+        le=10_000_000,
+        description="Of trials in the kernel lab together, in all scenarios.",
+    )
+
+    def of(self, backend: Backend) -> tuple[float | None, int | None]:
+        """Seconds and blocks that trials of this backend may take together; None where that is not bounded."""
+        if backend == "simulator":
+            return None, None
+        if backend == "native":
+            return self.native_time_s, self.native_blocks
+        return self.kernel_time_s, self.kernel_blocks
+
+    def share(self, spent: Spent, backend: Backend = "native") -> float:
+        """How much of a backend's budget that is; 1 or more where it is used up, 0 where there is none."""
+        time_s, blocks = self.of(backend)
         return max(
-            spent.time_s / self.native_time_s if self.native_time_s else 0.0,
-            spent.blocks / self.native_blocks if self.native_blocks else 0.0,
+            spent.time_s / time_s if time_s else 0.0,
+            spent.blocks / blocks if blocks else 0.0,
         )
 
 
@@ -87,8 +124,59 @@ class Native(Section):
         return self
 
 
+def _bytes(value: Any) -> Any:
+    try:
+        return round(units.quantity(value, "bytes")) if isinstance(value, str) else value
+    except units.UnitError as error:
+        raise ValueError(str(error)) from None
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str)]
+"""Bytes, or a text with a unit."""
+
+
+class Kernel(Section):
+    """How trials in the kernel lab are measured. The defaults are those of sweep.backends.kernel.settings. CPUs,
+    offloaded and lazy are the machine profile's (cpu.nr_cpus, nocb.nocb, nocb.lazy)."""
+
+    accel: Literal["auto", "kvm", "tcg"] = Field(
+        default="auto",
+        description="auto: KVM where a guest boots with it, else emulation (tcg), whose times are no machine's.",
+    )
+    icount: int | None = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="Time goes by instructions, 2^icount ns each: runs repeat, caches and contention cost nothing. "
+        "Emulation only.",
+    )
+    memory_bytes: Bytes = Field(
+        default=512 << 20, ge=128 << 20, le=1 << 40, description="Of the guest, or a text such as 1 GiB."
+    )
+    use_softirq: bool = Field(
+        default=True, description="rcutree.use_softirq; false: callbacks run in rcuc kthreads."
+    )
+    memcg: bool = Field(default=False, description="Objects are charged to a control group (SLAB_ACCOUNT).")
+    min_blocks: int = Field(default=2, ge=2, le=1000, description="Of a configuration in one scenario.")
+    max_blocks: int = Field(default=6, ge=2, le=1000, description="Where ratio_width is not reached before.")
+    ratio_width: float = Field(
+        default=0.1,
+        gt=0,
+        lt=10,
+        description="Blocks are added until every objective's 95 % interval is narrower than this part of its ratio.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_blocks > self.max_blocks:
+            raise ValueError(f"min_blocks {self.min_blocks} is above max_blocks {self.max_blocks}")
+        if self.icount is not None and self.accel == "kvm":
+            raise ValueError("icount: only an emulated guest has it; leave accel out, or write tcg")
+        return self
+
+
 class Promotion(Section):
-    """How a ladder goes from the simulator to the machine."""
+    """How a ladder goes from one level to the next."""
 
     agreement: str | None = Field(
         default=None,

@@ -1,4 +1,5 @@
-"""What `python -m sweep measure` does: one configuration on this machine's own CPUs, beside the baseline."""
+"""What `python -m sweep measure` does: one configuration beside the baseline, on this machine's own CPUs or in a
+kernel in a guest."""
 
 from __future__ import annotations
 
@@ -7,13 +8,20 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
 from rich.console import Console
 
-from sweep import native_trial, trial_options, units
+from sweep import kernel_host, native_trial, trial_options, units
 from sweep.backends import blocks, statistics
+from sweep.backends.kernel import evaluator as kernel
+from sweep.backends.kernel.host_checks import HostKernel
+from sweep.backends.kernel.settings import KernelSettings
 from sweep.backends.native import evaluator
 from sweep.backends.native.fingerprint import Fingerprint
+from sweep.errors import InputError
+from sweep.levels import Kernel
 from sweep.native_trial import NativeOptions
+from sweep.standing import figures
 from sweep.trial import METRICS, Interval
 
 if TYPE_CHECKING:
@@ -50,6 +58,64 @@ def run(request: TrialRequest, options: NativeOptions, form: str) -> int:
             f"Not measured with this allocator and mode: {', '.join(found.unmeasured)}.", markup=False
         )
     console.print(native_trial.fingerprint_table(fingerprint.lines(), fingerprint.key()))
+    return 0
+
+
+def kernel_settings(given: Mapping[str, Any], blocks: int | None) -> KernelSettings:
+    """From the options that were given, by name. Raises InputError, which names the option."""
+    names = {"memory": "memory_bytes", "softirq": "use_softirq"}
+    values = {names.get(name, name): value for name, value in given.items()}
+    if blocks is not None:
+        values |= {"min_blocks": blocks, "max_blocks": blocks}
+    try:
+        return kernel_host.settings(Kernel.model_validate(values))
+    except ValidationError as error:
+        options = {field: option for option, field in names.items()}
+        first = error.errors()[0]
+        where = str(first["loc"][0]) if first["loc"] else ""
+        option = f"--{options.get(where, where)} {values[where]}: " if where else ""
+        raise InputError(option + first["msg"].removeprefix("Value error, ")) from None
+
+
+def host_kernel(*, understood: bool) -> HostKernel:
+    """The kernel that runs here, for who has understood what that means. Raises InputError, with what would be done."""
+    kernel = HostKernel.here()
+    if not understood:
+        raise InputError(kernel.plan())
+    return kernel
+
+
+def run_kernel(
+    request: TrialRequest, settings: KernelSettings, form: str, on: HostKernel | None = None
+) -> int:
+    """The same in the kernel lab; on: a kernel that runs, in place of a guest's. Raises sweep.errors.USER_ERRORS: a package
+    is missing, a policy does not build, or the trial ended the guest, with the last lines of its console."""
+    messages = Console(stderr=True)
+
+    def say(text: str) -> None:
+        messages.print(text, style="yellow", markup=False, soft_wrap=True)
+
+    with kernel_host.opened(settings, say, on) as (lab, host):
+        found = kernel.compare(
+            native_trial.scenario(request),
+            request.configuration,
+            settings,
+            native_trial.OBJECTIVES,
+            lab,
+            told=native_trial.reporter(messages, settings.max_blocks),
+        )
+    kind = figures(kernel.LEVEL, host.key())
+    if form == "json":
+        document = _asked(request) | {"figures": kind, "emulated": host.emulated}
+        document |= _found(found) | {"fingerprint": {"key": host.key(), **host.document()}}
+        print(json.dumps(document, indent=2))
+        return 0
+    console = Console()
+    console.print(_table(f"{trial_options.title(request)} ({kind})", found))
+    console.print(f"{found.blocks} blocks.", markup=False, highlight=False)
+    if found.unmeasured:
+        console.print(f"Not measured by this kernel: {', '.join(found.unmeasured)}.", markup=False)
+    console.print(native_trial.fingerprint_table(host.lines(), host.key()))
     return 0
 
 
@@ -106,20 +172,33 @@ def _ratio(value: float) -> str:
 def _document(
     request: TrialRequest, options: NativeOptions, found: Comparison[Pass], fingerprint: Fingerprint
 ) -> dict[str, Any]:
-    base = blocks.baseline()
-    values, ratios = dict(found.values), dict(found.ratios)
     return {
         "figures": native_trial.LABEL,
+        **_asked(request),
+        "rcu": options.rcu,
+        "allocator": options.allocator,
+        "cpus": list(options.settings().cpus),
+        **_found(found),
+        "fingerprint": native_trial.fingerprint_document(fingerprint),
+    }
+
+
+def _asked(request: TrialRequest) -> dict[str, Any]:
+    base = blocks.baseline()
+    return {
         "workload": request.workload.name,
         "window_ns": request.scale.window_ns,
         "machine": request.machine.name,
         "policy": request.configuration.policy,
         "params": request.configuration.mapping(),
         "baseline": {"policy": base.policy, "params": base.mapping()},
-        "rcu": options.rcu,
-        "allocator": options.allocator,
-        "cpus": list(options.settings().cpus),
         "seed": request.seed,
+    }
+
+
+def _found(found: Comparison[Pass]) -> dict[str, Any]:
+    values, ratios = dict(found.values), dict(found.ratios)
+    return {
         **native_trial.disturbance_document(found),
         "violations": found.measurement.violations,
         "unmeasured": list(found.unmeasured),
@@ -132,5 +211,4 @@ def _document(
             for name, interval in values.items()
         },
         "details": dict(found.used[-1].candidate[-1].details),
-        "fingerprint": native_trial.fingerprint_document(fingerprint),
     }

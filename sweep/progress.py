@@ -35,12 +35,12 @@ class Progress:
         workers: int,
         clock: Callable[[], float] = time.monotonic,
         status: Callable[[str, int, float], None] = _nowhere,
-        native_share: Callable[[], float] | None = None,
+        measured_share: Callable[[], float] | None = None,
     ) -> None:
         """budget: trials; 0 where something else ends the study. status: told now and then (state, settled
-        trials, hypervolume), for those who look from outside. native_share: of a native study, how much of
-        its native budget is used; 0 where it has none."""
-        self._native_share = native_share
+        trials, hypervolume), for those who look from outside. measured_share: of a measured study, how much
+        of its budget of time or blocks is used; 0 where it has none."""
+        self._measured_share = measured_share
         self._console, self._budget, self._workers, self._clock = console, budget, workers, clock
         self._started = clock()
         self._done = self._reused = 0
@@ -103,16 +103,16 @@ class Progress:
         """`128/400 trials, 9.8 trials/s, 28 s left, hypervolume 2.41, all of 2 workers busy 97 %, ask 0.2 ms`."""
         rate = self.trials_per_s()
         left = f"{max(self._budget - self._done, 0) / rate:.0f} s left" if rate and self._budget else "-"
-        share = self._native_share() if self._native_share else 0.0
+        share = self._measured_share() if self._measured_share else 0.0
         if share:
-            left = f"{share:.0%} of the native budget used"
+            left = f"{share:.0%} of the measuring budget used"
         of = f"{self._done}/{self._budget}" if self._budget else f"{self._done}"
         volume = f"{self._standing.hypervolume:.3f}" if self._standing else "-"
         reused = f", {self._reused} of them before" if self._reused else ""
         return (
             f"{of} trials{reused}, {rate:.1f} trials/s, {left}, hypervolume {volume}, "
             f"all of {self._workers} workers busy {self._all_busy:.0%}, ask {self._ask_s * 1e3:.1f} ms/trial "
-            f"({'measured' if self._native_share else 'simulated'})"
+            f"({'measured' if self._measured_share else 'simulated'})"
         )
 
     def _front(self) -> list[Table]:

@@ -12,27 +12,29 @@ import workloads
 from sweep import machine
 from sweep.backends import simulator
 from sweep.backends.evaluator import Scenario
-from sweep.backends.native.fingerprint import Fingerprint
+from sweep.backends.hosts import Host
 from sweep.machine import Machine
 from sweep.study import Pressure, Study, WorkloadUse
 from workloads import PressureCourse, Replay, Workload
 
 
-def scenarios(study: Study, host: Fingerprint | None = None) -> tuple[Scenario, ...]:
+def scenarios(study: Study, host: Host | None = None) -> tuple[Scenario, ...]:
     """Every workload on every machine, once for each seed, in that order; named WORKLOAD@MACHINE, and
     WORKLOAD@MACHINE#2 and so on where the study repeats.
 
-    host: of a native study, where it is measured. Raises workloads.WorkloadError and machine.MachineError.
+    host: of a measured study, where it is measured. Raises workloads.WorkloadError and machine.MachineError.
     """
     return tuple(_scenarios(study, _instrument(study, host)))
 
 
-def _instrument(study: Study, host: Fingerprint | None) -> str:
-    """What measures: measurements of another one are not comparable. How often a native one repeats says how
+def _instrument(study: Study, host: Host | None) -> str:
+    """What measures: measurements of another one are not comparable. How often one repeats says how
     sure its figures are, and is no part of it."""
     if study.backend == "simulator":
         return simulator.build_id()
-    assert host is not None, "a native study is measured on a machine"
+    assert host is not None, "a measured study is measured on a machine"
+    if study.backend == "kernel":
+        return f"kernel {host.key()}"
     how = study.how_native()
     return f"native {host.key()} {how.rcu} {how.allocator} {how.cpus}"
 

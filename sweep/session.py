@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
-from sweep import climbing, defaults, ladder, native_host, study_file
+from sweep import climbing, defaults, ladder, measuring, study_file
 from sweep import kept as keeping
 from sweep import launch as loop
-from sweep.backends.evaluator import Scenario, SimulatorEvaluator
 from sweep.course import Course
 from sweep.dry_run import estimate
-from sweep.execute.port import Evaluate, Executor
+from sweep.execute.port import Executor
 from sweep.kept import Kept, course_of
 from sweep.ladder import Promoter
 from sweep.launch import Ending
+from sweep.levels import Backend
+from sweep.measuring import Instrument
 from sweep.progress import Progress
 from sweep.propose import Proposer, make
 from sweep.results import shortest, write_results
@@ -81,10 +82,9 @@ def dry_run(study: Study, options: Options) -> int:
     for name in options.sources:
         keeping.find(options.store, name)
     _proposer(study)
-    host = native_host.host(study)
+    host = measuring.host(study, _teller(Console(stderr=True)))
     measured_in = scenarios(study, host)
-    if host:
-        native_host.own_cpus(study, measured_in)
+    measuring.instrument(study, measured_in, host)
     lines = estimate(study, measured_in, options.workers)
     print(yaml.safe_dump(study.resolved(), sort_keys=False, allow_unicode=True), end="")
     for line in lines:
@@ -96,7 +96,7 @@ def track(store: Path, name: str, uri: str | None) -> int:
     """Show a kept study in MLflow, from the store alone; the exit code."""
     kept = keeping.find(store, name)
     tracker = mlflow_tracker(kept, uri)
-    tracker.start(kept.study.name, kept.identity, kept.study.resolved())
+    tracker.start(kept.study.name, kept.identity, kept.described())
     attempts = kept.attempts()
     for moment in course_of(kept.study, attempts):
         tracker.progress(moment.trials, metrics(moment.standing), moment.at_s)
@@ -113,30 +113,28 @@ def track(store: Path, name: str, uri: str | None) -> int:
 
 def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
     messages = Console(stderr=True)
-    host = native_host.host(study)
+    host = measuring.host(study, _teller(messages))
     measured_in = scenarios(study, host)
-    owned = native_host.own_cpus(study, measured_in) if host else ()
+    instrument = measuring.instrument(study, measured_in, host)
     proposer = _proposer(study)
     directory = options.store / study.name
     store = FileStore(directory, archive=options.archive)
     said = 0
     try:
-        here, below = _split(sources, native=True) if study.ladder else (sources, ())
+        here, below = _split(sources, study.backend) if study.ladder else (sources, ())
         kept = keeping.keep(directory, study, measured_in, here, host)
         said = _say(messages, store.notes())
         attempts = store.attempts()
         if study.ladder is not None:
             # What was simulated when measuring began is what is chosen from to the end.
             _write_status(kept, "running", 0, 0, 0.0)
-            if not attempts and (code := _run(ladder.simulated(study), options, below)):
+            if not attempts and (code := _run(ladder.below(study), options, below)):
                 _write_status(kept, "interrupted", 0, 0, 0.0)
                 return code
             proposer = climbing.promoter(kept)
         course = Course(study, list(kept.keys), attempts, kept.known())
         with loop.interruptible() as stop:
-            executor = _executor(
-                study, measured_in, owned, options
-            )  # before MLflow is imported, which would slow it down
+            executor = _executor(instrument, options)  # before MLflow is imported, which would slow it down
             try:
                 tracker = _tracker(kept, options)
                 ending = _sweep(kept, course, proposer, executor, store, tracker, messages, stop)
@@ -154,10 +152,14 @@ def _run(study: Study, options: Options, sources: Sequence[Kept]) -> int:
         _say(messages, store.notes()[said:])
 
 
-def _split(sources: Sequence[Kept], *, native: bool) -> tuple[list[Kept], list[Kept]]:
-    """Sources of the same kind, and the others, which are for the other level of a ladder."""
-    same = [each for each in sources if (each.host is not None) == native]
+def _split(sources: Sequence[Kept], backend: Backend) -> tuple[list[Kept], list[Kept]]:
+    """Sources of the same kind, and the others, which are for the other levels of a ladder."""
+    same = [each for each in sources if each.study.backend == backend]
     return same, [each for each in sources if each not in same]
+
+
+def _teller(messages: Console) -> Callable[[str], None]:
+    return lambda text: messages.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
 def _say(messages: Console, notes: Sequence[str]) -> int:
@@ -184,8 +186,8 @@ def _sweep(
         _write_status(kept, state, trials, budget, hypervolume)
 
     status("running", course.settled, 0.0)
-    native = (lambda: study.budget.share(course.spent)) if study.backend == "native" else None
-    with Progress(messages, budget, executor.workers, status=status, native_share=native) as progress:
+    share = (lambda: study.share(course.spent)) if study.backend != "simulator" else None
+    with Progress(messages, budget, executor.workers, status=status, measured_share=share) as progress:
         ending = loop.sweep(study, course, proposer, executor, store, tracker, progress, stop=stop)
     status("interrupted" if ending.interrupted else "complete", ending.trials, ending.standing.hypervolume)
     return ending
@@ -220,24 +222,20 @@ def _proposer(study: Study) -> Proposer:
         raise StudyError(f"sampler {study.sampler}: {error}") from error
 
 
-def _executor(
-    study: Study, measured_in: tuple[Scenario, ...], owned: tuple[int, ...], options: Options
-) -> Executor:
-    """owned: CPUs of the benchmark, of a native study."""
-    evaluate: Evaluate
-    if study.backend == "native":
-        evaluate = native_host.evaluator(study, measured_in, owned)
-    else:
-        evaluate = SimulatorEvaluator(measured_in)
+def _executor(instrument: Instrument, options: Options) -> Executor:
     if options.in_process:
         from sweep.execute.in_process import InProcessExecutor
 
-        return InProcessExecutor(evaluate)
+        return InProcessExecutor(instrument.evaluate)
     from sweep.execute.cluster import Patience, RayExecutor
 
     patience = Patience(node_s=options.node_timeout_s, trial_s=options.trial_timeout_s)
     return RayExecutor(
-        evaluate, workers=options.workers, address=options.address, patience=patience, owned=owned
+        instrument.evaluate,
+        workers=options.workers,
+        address=options.address,
+        patience=patience,
+        place=instrument.place,
     )
 
 
@@ -245,7 +243,7 @@ def _tracker(kept: Kept, options: Options) -> Tracker:
     if not options.track:
         return NoTracker()
     tracker = mlflow_tracker(kept, options.tracking_uri)
-    tracker.start(kept.study.name, kept.identity, kept.study.resolved())
+    tracker.start(kept.study.name, kept.identity, kept.described())
     return tracker
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sweep.study import Combine
-from sweep.trial import Attempt, Evidence, Interval, Measurement, Spent, Trial
+from sweep.trial import EMULATED, Attempt, Evidence, Interval, Measurement, Spent, Trial
 
 REFERENCE: Final[dict[Combine, float]] = {"mean": 2.0, "worst": 2.0, "regret": 1.0}
 """Hypervolume is measured from here in each objective: twice the baseline, or a regret of one baseline. What
@@ -16,6 +16,18 @@ is worse adds nothing."""
 
 SIMULATED: Final = "simulated"
 """The level of measurements without noise."""
+
+
+def figures(level: str, machine: str) -> str:
+    """What kind of figures these are: `simulated`, or how and where they were measured. machine: key of its
+    fingerprint. What an emulator measured says so first."""
+    if level == SIMULATED:
+        return SIMULATED
+    if machine.startswith(EMULATED):
+        return f"emulated, in a kernel ({machine}; its times are no real CPU's)"
+    if level == "kernel":
+        return f"measured in a kernel ({machine})"
+    return f"measured in user space on machine {machine}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,11 @@ class Standing:
     certainty: Mapping[int, Certainty] = field(default_factory=dict)
     repeats: int = 0
     spent: Spent = field(default_factory=Spent)
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its times are an emulator's, and no machine's."""
+        return self.machine.startswith(EMULATED)
 
     @property
     def unmeasured(self) -> frozenset[str]:

@@ -15,10 +15,20 @@ from policies import PolicyError
 from sweep import constraint, machine
 from sweep.constraint import Constraint
 from sweep.fields import Seconds, Section
-from sweep.levels import NATIVE_BATCH_SIZE, SLAB_METRICS, Budget, Native, Promotion
+from sweep.levels import (
+    LADDERS,
+    MEASURED_BATCH_SIZE,
+    SLAB_METRICS,
+    Backend,
+    Budget,
+    Kernel,
+    Ladder,
+    Native,
+    Promotion,
+)
 from sweep.propose import Range, Space
 from sweep.propose.narrow import narrowed
-from sweep.trial import METRICS
+from sweep.trial import METRICS, Spent
 from workloads import Scale
 
 Combine: TypeAlias = Literal["mean", "worst", "regret"]
@@ -124,7 +134,7 @@ ReaderChange = Annotated[Readers, BeforeValidator(_as_readers, json_schema_input
 Ranges: TypeAlias = Mapping[str, Scalar | tuple[Scalar, ...] | Mapping[str, Scalar]]
 
 
-_LADDER_NAME: Final = 54
+_NAME: Final = 64
 
 
 class Study(Section):
@@ -161,13 +171,17 @@ class Study(Section):
         description="Over scenarios: the mean or the worst ratio to the baseline, or the worst regret, in "
         "baselines, against each scenario's own best.",
     )
-    backend: Literal["simulator", "native"] = Field(
-        default="simulator", description="native: on this machine's CPUs, in user space (docs/measuring.md)."
+    backend: Backend = Field(
+        default="simulator",
+        description="native: on this machine's CPUs, in user space (docs/measuring.md); kernel: in a kernel, in a guest "
+        "(docs/kernel-lab.md).",
     )
     native: Native | None = Field(default=None, description="How native trials are measured.")
-    ladder: tuple[Literal["simulator"], Literal["native"]] | None = Field(
+    kernel: Kernel | None = Field(default=None, description="How trials in the kernel lab are measured.")
+    ladder: Ladder | None = Field(
         default=None,
-        description="[simulator, native]: sweep in the simulator, then measure on the machine what may be on the front.",
+        description="[simulator, native], [simulator, kernel] or [simulator, native, kernel]: sweep in the simulator, then "
+        "measure at each further level what may be on the front.",
     )
     promotion: Promotion | None = Field(default=None, description="How a ladder chooses what to measure.")
     budget: Budget
@@ -178,25 +192,26 @@ class Study(Section):
         ge=1,
         le=100_000,
         description="Trials that are asked for at once; two batches are under way, so at least the number of workers "
-        f"keeps all of them busy. Of native studies {NATIVE_BATCH_SIZE} by default.",
+        f"keeps all of them busy. Of measured studies {MEASURED_BATCH_SIZE} by default.",
     )
     seed: int = Field(default=1, ge=0, lt=2**32)
     repeats: int = Field(default=1, ge=1, le=100, description="Seeds with which each scenario is measured.")
 
     @model_validator(mode="before")
     @classmethod
-    def _native_defaults(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and data.get("ladder") is not None:
-            data = {"backend": "native"} | dict(data)
-        if isinstance(data, Mapping) and data.get("backend") == "native":
-            data = {"batch_size": NATIVE_BATCH_SIZE} | dict(data)
+    def _measured_defaults(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and _is_ladder(data.get("ladder")):
+            data = {"backend": data["ladder"][-1]} | dict(data)
+        if isinstance(data, Mapping) and data.get("backend") in ("native", "kernel"):
+            data = {"batch_size": MEASURED_BATCH_SIZE} | dict(data)
         return data
 
     @field_validator("ladder", mode="before")
     @classmethod
     def _rungs(cls, levels: Any) -> Any:
-        if levels is not None and levels != ["simulator", "native"] and levels != ("simulator", "native"):
-            raise ValueError(f"expected [simulator, native], not {levels}")
+        if levels is not None and not _is_ladder(levels):
+            known = [f"[{', '.join(each)}]" for each in LADDERS]
+            raise ValueError(f"expected {', '.join(known[:-1])} or {known[-1]}, not {levels}")
         return levels
 
     @field_validator("policies", mode="before")
@@ -274,28 +289,44 @@ class Study(Section):
     def _levels(self) -> Self:
         """What the sections say of each other."""
         if self.ladder is not None:
-            if self.backend != "native":
-                raise ValueError("backend: a ladder ends on the machine: leave it out, or write native")
-            if len(self.name) > _LADDER_NAME:
-                raise ValueError(
-                    f"name: of a ladder at most {_LADDER_NAME} characters: NAME.simulator is kept beside it"
-                )
-            if self.combine == "regret":
-                raise ValueError(
-                    "combine: a ladder needs mean or worst: the simulator's error is known as a factor, and a regret, "
-                    "which may be 0, has none"
-                )
-            if self.budget.native_time_s is None and self.budget.native_blocks is None:
-                raise ValueError("budget: a ladder needs native_time_s or native_blocks")
+            self._check_ladder(self.ladder)
         elif self.promotion is not None:
             raise ValueError("promotion: only with ladder: [simulator, native]")
-        if self.backend == "native":
+        unused: tuple[Backend, ...] = ("native", "kernel")
+        for level in unused:
+            if level not in self.levels:
+                self._check_unused(level)
+        if "native" in self.levels:
             self._check_allocator(self.how_native().allocator)
-        elif self.native is not None:
-            raise ValueError("native: only with backend: native")
-        elif self.budget.native_time_s is not None or self.budget.native_blocks is not None:
-            raise ValueError("budget: native_time_s and native_blocks are for backend: native")
         return self
+
+    def _check_ladder(self, levels: Ladder) -> None:
+        if self.backend != levels[-1]:
+            raise ValueError(f"backend: a ladder ends at its last level: leave it out, or write {levels[-1]}")
+        longest = _NAME - len("".join(f".{level}" for level in levels[:-1]))
+        if len(self.name) > longest:
+            raise ValueError(
+                f"name: of a ladder at most {longest} characters: NAME.{levels[-2]} is kept beside it"
+            )
+        if self.combine == "regret":
+            raise ValueError(
+                "combine: a ladder needs mean or worst: the simulator's error is known as a factor, and a regret, "
+                "which may be 0, has none"
+            )
+        for level in levels[1:]:
+            if not any(self.budget.of(level)):
+                raise ValueError(f"budget: a ladder needs {level}_time_s or {level}_blocks")
+        if levels == ("simulator", "kernel") and self.promotion and self.promotion.agreement:
+            raise ValueError(
+                "promotion.agreement: says how the simulator errs about user space, and this ladder has no native "
+                "level: leave it out"
+            )
+
+    def _check_unused(self, level: Backend) -> None:
+        if getattr(self, level) is not None:
+            raise ValueError(f"{level}: only with backend: {level}")
+        if any(self.budget.of(level)):
+            raise ValueError(f"budget: {level}_time_s and {level}_blocks are for backend: {level}")
 
     def _check_allocator(self, allocator: str) -> None:
         if allocator == "slab":
@@ -313,13 +344,26 @@ class Study(Section):
             )
 
     @property
+    def levels(self) -> tuple[Backend, ...]:
+        """At which it measures: its backend alone, or those of its ladder."""
+        return self.ladder or (self.backend,)
+
+    @property
     def nr_trials(self) -> int | None:
-        """Trials that end it; None of a ladder, whose native part ends by its time or blocks."""
+        """Trials that end it; None of a ladder, whose measured part ends by its time or blocks."""
         return None if self.ladder else self.budget.trials
 
     def how_native(self) -> Native:
         """The native section, or its defaults."""
         return self.native or Native()
+
+    def how_kernel(self) -> Kernel:
+        """The kernel section, or its defaults."""
+        return self.kernel or Kernel()
+
+    def share(self, spent: Spent) -> float:
+        """How much of the budget of what it measures with is used; 1 or more where that ends it."""
+        return self.budget.share(spent, self.backend)
 
     def how_promoted(self) -> Promotion:
         """The promotion section, or its defaults."""
@@ -358,6 +402,10 @@ class Study(Section):
         if values["policies"] == "all":
             values["policies"] = list(self.policy_names())
         return values
+
+
+def _is_ladder(levels: Any) -> bool:
+    return isinstance(levels, list | tuple) and tuple(levels) in LADDERS
 
 
 def _is_range(value: Any) -> bool:

@@ -218,6 +218,10 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType({metric.name: metric for
 # -- evidence -----------------------------------------------------------------------------------
 
 
+EMULATED: Final = "emulated-"
+"""How the key of a machine begins whose times are an emulator's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A figure of a noisy measurement: its estimate, and the ends of its 95 % interval (bootstrap)."""
@@ -246,6 +250,11 @@ class Evidence:
     values: tuple[tuple[str, Interval], ...]
     ratios: tuple[tuple[str, Interval], ...]
     unmeasured: tuple[str, ...] = ()
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its times are an emulator's, and no machine's."""
+        return self.machine.startswith(EMULATED)
 
     def ratio(self, metric: str) -> Interval | None:
         """To the baseline, where it was measured."""

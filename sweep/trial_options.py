@@ -83,6 +83,12 @@ def one_of(option: str, word: str, known: Sequence[str]) -> None:
         raise InputError(f"--{option} {word}: expected {', '.join(known[:-1])} or {known[-1]}")
 
 
+def refuse(given: Mapping[str, bool], only: str) -> None:
+    """Raises InputError for options that were given, which go only with something else."""
+    if names := [f"--{name}" for name, there in given.items() if there]:
+        raise InputError(f"{', '.join(names)}: only with {only}; leave it out")
+
+
 def pairs(settings: Sequence[str]) -> dict[str, str]:
     """Words of "name=value" by name. Raises InputError."""
     found = {}

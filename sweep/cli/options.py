@@ -39,6 +39,21 @@ class Calibrated(StrEnum):
     kernel = "kernel"
 
 
+class Measured(StrEnum):
+    """Where a configuration is measured by hand."""
+
+    native = "native"
+    kernel = "kernel"
+
+
+class Accel(StrEnum):
+    """How a guest runs."""
+
+    auto = "auto"
+    kvm = "kvm"
+    tcg = "tcg"
+
+
 class Schema(StrEnum):
     """What a schema is of."""
 

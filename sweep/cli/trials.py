@@ -10,6 +10,7 @@ import typer
 from sweep import defaults
 from sweep.cli.app import app, fail, run
 from sweep.cli.options import (
+    Accel,
     Allocator,
     AllocatorOption,
     Calibrated,
@@ -17,6 +18,7 @@ from sweep.cli.options import (
     Form,
     Format,
     Icount,
+    Measured,
     Rcu,
     RcuOption,
     Timeout,
@@ -93,6 +95,9 @@ def simulate(
 @app.command()
 def measure(
     workload: Annotated[str, typer.Option(help="A workload by name, or a Parquet file.")],
+    backend: Annotated[
+        Measured, typer.Option(help="native: on this machine's CPUs; kernel: in a kernel, in a guest.")
+    ] = Measured.native,
     machine: Annotated[str, typer.Option(help="A machine profile by name, or a YAML file.")] = "vm-2cpu",
     policy: Annotated[str, typer.Option(help="A policy, or a preset such as linux-6.12.")] = "per_object",
     overrides: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the policy.")] = None,
@@ -116,9 +121,33 @@ def measure(
     loops: Annotated[int, typer.Option(min=1, help="Times that the workload is run through.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the readers.")] = 0,
     timeout: Timeout = defaults.PASS_TIMEOUT_S,
+    accel: Annotated[
+        Accel | None, typer.Option(help="kernel: auto, kvm, or tcg (emulated; times are no machine's).")
+    ] = None,
+    icount: Annotated[
+        int | None,
+        typer.Option(min=0, max=10, help="kernel: time goes by instructions, 2^N ns each; emulated."),
+    ] = None,
+    memory: Annotated[str | None, typer.Option(help="kernel: of the guest, such as 1 GiB.")] = None,
+    softirq: Annotated[
+        bool | None,
+        typer.Option("--softirq/--no-softirq", help="kernel: callbacks in softirq, or in rcuc kthreads."),
+    ] = None,
+    memcg: Annotated[
+        bool, typer.Option("--memcg", help="kernel: charge objects to a control group.")
+    ] = False,
+    host: Annotated[
+        bool, typer.Option("--host", help="kernel: no guest, but the kernel that runs here (a test machine).")
+    ] = False,
+    understood: Annotated[
+        bool,
+        typer.Option(
+            "--i-understand-this-loads-a-module", help="Without it, --host only says what it would do."
+        ),
+    ] = False,
     form: Format = Form.table,
 ) -> None:
-    """One configuration on this machine's CPUs, in real time. Example: python -m sweep measure --workload
+    """One configuration on this machine's CPUs, or in a kernel. Example: python -m sweep measure --workload
     shell-configure --window 2s,1.2s --policy whole_list"""
 
     def work() -> int:
@@ -135,6 +164,27 @@ def measure(
             readers=readers,
             seed=seed,
         )
+        of_a_guest = {"accel": accel, "icount": icount, "memory": memory, "softirq": softirq}
+        of_the_lab = {name: value is not None for name, value in of_a_guest.items()} | {
+            "memcg": memcg,
+            "host": host,
+        }
+        if backend is Measured.kernel:
+            of_the_machine = {
+                "rcu": rcu is not Rcu.kernel_like,
+                "allocator": allocator is not Allocator.slab,
+                "cpus": cpus is not None,
+                "timeout": timeout != defaults.PASS_TIMEOUT_S,
+            }
+            trial_options.refuse(of_the_machine, "--backend native")
+            given = {name: value for name, value in of_a_guest.items() if value is not None}
+            running = None
+            if host:
+                trial_options.refuse(dict.fromkeys(given, True), "a guest, so not with --host")
+                running = measure_command.host_kernel(understood=understood)
+            settings = measure_command.kernel_settings(given | {"memcg": memcg}, blocks)
+            return measure_command.run_kernel(request, settings, form, running)
+        trial_options.refuse(of_the_lab, "--backend kernel")
         options = native_trial.NativeOptions(rcu.value, allocator.value, cpus, blocks, timeout)
         return measure_command.run(request, options, form)
 

@@ -6,9 +6,6 @@ import contextlib
 import os
 from collections.abc import Collection
 
-NATIVE_HOST = "native_host"
-"""Ray's resource of a host that may measure: 1 on each, for one measuring actor."""
-
 
 def keep_off(owned: Collection[int]) -> frozenset[int]:
     """This process, and what it starts from now on, leaves these CPUs alone, if it has any others; those that it

@@ -17,6 +17,7 @@ from sweep import defaults
 from sweep.execute import affinity
 from sweep.execute.dispatch import Dispatcher
 from sweep.execute.failure import failure
+from sweep.execute.place import Place
 from sweep.execute.port import MAX_ATTEMPTS, Evaluate, Executor, ExecutorError, Task
 from sweep.execute.start import NODE_LOST_S, reachable, start
 from sweep.execute.worker import BATCH_LIMIT_S, Installed, worker_class
@@ -56,8 +57,8 @@ class _Actor:
 
 
 class RayExecutor(Executor):
-    """One actor per CPU of the cluster, or `workers` of them at most. Of native trials one per host that has the
-    resource `native_host`: it takes all CPUs of its host, so that Ray runs nothing else there meanwhile."""
+    """One actor per CPU of the cluster, or `workers` of them at most. Of measured trials one per host that has
+    the resource of its place: it takes all CPUs of its host, so that Ray runs nothing else there meanwhile."""
 
     def __init__(
         self,
@@ -66,21 +67,21 @@ class RayExecutor(Executor):
         workers: int | None = None,
         address: str | None = None,
         patience: Patience = Patience(),
-        owned: Sequence[int] = (),
+        place: Place | None = None,
     ) -> None:
         """Starts Ray on this machine, or joins the cluster at `address` ("auto": the one of this machine).
 
         That goes on in the background, until something is asked of the executor; what fails there is raised
         then. Raises ExecutorError at once where there is no cluster at `address`.
 
-        owned: CPUs of the benchmark, of native trials; none for simulated ones. The driver, and the Ray that it
-        starts, keep off them if there are others.
+        place: where measured trials may run; None for simulated ones. The driver, and the Ray that it starts, keep
+        off the CPUs that the benchmark owns, if there are others.
         """
         self._starts_ray = not ray.is_initialized()
         where = reachable(address) if address and self._starts_ray else None
-        self._owned = tuple(owned)
+        self._place = place
         # Before there are threads: they, and Ray's processes, inherit it.
-        self._before = affinity.keep_off(owned) if owned else frozenset[int]()
+        self._before = affinity.keep_off(place.owned) if place and place.owned else frozenset[int]()
         self._most = workers
         self._patience = patience
         self._queue = Dispatcher(time.time)
@@ -155,16 +156,20 @@ class RayExecutor(Executor):
     def _open(self, evaluate: Evaluate, where: str | None) -> None:
         """Ray, the scenarios once for all workers, and the first workers."""
         if self._starts_ray:
-            start(where, None if self._owned else self._most, self._patience.node_s, native=bool(self._owned))
-        self._installed = Installed.here(native=bool(self._owned))
+            resource = self._place.resource if self._place else ""
+            start(where, None if self._place else self._most, self._patience.node_s, resource=resource)
         self._evaluate = ray.put(evaluate)
         self._looked_s = self._worked_s = time.monotonic()
         self._first_nodes = frozenset(self._cpus())
-        if self._owned and not self._first_nodes:
+        if self._place and not self._first_nodes:
             self._fault = ExecutorError(
                 f"no node of the cluster may measure: on the host that is to, run ray start with --resources='"
-                f'{{"{affinity.NATIVE_HOST}": 1}}\' (docs/cluster.md)'
+                f'{{"{self._place.resource}": 1}}\' (docs/cluster.md)'
             )
+            return
+        self._installed = (
+            Installed.here(self._place.backend, self._place.settings) if self._place else Installed.here()
+        )
         self._look()
 
     # -- batches
@@ -234,7 +239,7 @@ class RayExecutor(Executor):
 
     def _places(self) -> dict[str, int]:
         """For how many workers there is room on the nodes that live and may be used."""
-        if self._owned:
+        if self._place:
             return dict.fromkeys(self._cpus(), 1)
         return self._cpus()
 
@@ -244,18 +249,20 @@ class RayExecutor(Executor):
             node["NodeID"]: int(node["Resources"].get("CPU", 0))
             for node in ray.nodes()
             if node["Alive"] and node["NodeID"] not in self._refused
-            if not self._owned or node["Resources"].get(affinity.NATIVE_HOST, 0) >= 1
+            if not self._place or node["Resources"].get(self._place.resource, 0) >= 1
         }
 
     def _hire(self, node: str) -> None:
         # A node that is lost is never asked again; hard affinity keeps what is lost there from moving.
         there = NodeAffinitySchedulingStrategy(node, soft=False)
         options: dict[str, Any] = {"scheduling_strategy": there}
-        if self._owned:
-            options |= {"num_cpus": self._cpus()[node], "resources": {affinity.NATIVE_HOST: 1}}
+        greeted: tuple[Any, ...] = ()
+        if self._place:
+            options |= {"num_cpus": self._cpus()[node], "resources": {self._place.resource: 1}}
+            greeted = (self._place.owned, self._place.backend, dict(self._place.settings))
         handle = worker_class().options(**options).remote()
         self._born += 1
-        self._actors[self._born] = _Actor(handle, node, handle.greet.remote(self._owned))
+        self._actors[self._born] = _Actor(handle, node, handle.greet.remote(*greeted))
 
     def _join(self, key: int, greeting: dict[str, str] | None) -> None:
         """The next step of its start: it has greeted, or else it has the scenarios."""

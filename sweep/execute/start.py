@@ -25,7 +25,6 @@ from ray._raylet import (  # type: ignore[attr-defined]  # not in its stubs
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
 from sweep import defaults
-from sweep.execute.affinity import NATIVE_HOST
 from sweep.execute.port import ExecutorError
 
 REACH_S: Final = 5.0
@@ -61,9 +60,9 @@ def local_settings(node_lost_s: float = NODE_LOST_S) -> dict[str, Any]:
     }
 
 
-def start(address: str | None, workers: int | None, node_lost_s: float, *, native: bool = False) -> None:
+def start(address: str | None, workers: int | None, node_lost_s: float, *, resource: str = "") -> None:
     """Join the cluster at a `reachable` address, or start a Ray with `node_lost_s` on this machine; a cluster
-    has its own settings. native: this machine may measure. Raises ExecutorError."""
+    has its own settings. resource: that this machine has, one of it. Raises ExecutorError."""
     # As in later versions of Ray, which warn until then.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     logging.getLogger("ray").setLevel(logging.ERROR)  # it greets
@@ -72,7 +71,7 @@ def start(address: str | None, workers: int | None, node_lost_s: float, *, nativ
     options: dict[str, Any] = {"address": address or "local"}
     if not address:
         options |= {"num_cpus": workers, "include_dashboard": False}
-        options |= {"resources": {NATIVE_HOST: 1}} if native else {}
+        options |= {"resources": {resource: 1}} if resource else {}
         options["_system_config"] = local_settings(node_lost_s)
     try:
         with without_helpers():

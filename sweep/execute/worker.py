@@ -20,23 +20,23 @@ BATCH_LIMIT_S: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class Installed:
     """What must be equal on every node: the package's version, and the hash of its compiled simulator; of nodes
-    that measure natively, the machine itself, by the key of its fingerprint."""
+    that measure, the machine or the guest, by the key of its fingerprint."""
 
     version: str
     build: str
     machine: str = ""
 
     @classmethod
-    def here(cls, *, native: bool = False) -> Installed:
+    def here(cls, backend: str = "simulator", settings: Mapping[str, Any] | None = None) -> Installed:
         from importlib.metadata import version
 
         from sweep.backends.simulator import build_id
 
-        if not native:
+        if backend == "simulator":
             return cls(version("rcu-sweep"), build_id())
-        from sweep.backends.native.fingerprint import Fingerprint
+        from sweep.backends import hosts
 
-        return cls(version("rcu-sweep"), build_id(), Fingerprint.take().key())
+        return cls(version("rcu-sweep"), build_id(), hosts.key(backend, settings or {}))
 
     def differs(self, greeting: Mapping[str, str]) -> str:
         """What is wrong with a worker's answer, seen from the driver; empty if nothing is."""
@@ -67,9 +67,14 @@ def worker_class() -> Any:
             self._name = ""
             self._stopped_at = 0
 
-        def greet(self, owned: Sequence[int] = ()) -> dict[str, str]:
+        def greet(
+            self,
+            owned: Sequence[int] = (),
+            backend: str = "simulator",
+            settings: Mapping[str, Any] | None = None,
+        ) -> dict[str, str]:
             """Who and where this is, and what is installed here; touches nothing of the driver's. owned: CPUs that
-            it measures on, and runs on itself."""
+            it measures on, and runs on itself. backend, settings: as in Place."""
             import os
             import socket
 
@@ -82,7 +87,7 @@ def worker_class() -> Any:
                     from sweep.execute import affinity
 
                     affinity.use(owned)
-                here = Installed.here(native=bool(owned))
+                here = Installed.here(backend, settings)
             except Exception as error:
                 return {**known, "fault": f"{type(error).__name__}: {error}"}
             return {**known, "version": here.version, "build": here.build, "machine": here.machine}

@@ -3,6 +3,6 @@
 from sweep.ladder.climb import Climb, climb
 from sweep.ladder.errors import Error, ErrorModel, Prior
 from sweep.ladder.promote import Promoter
-from sweep.ladder.rungs import promoter, simulated
+from sweep.ladder.rungs import below, promoter
 
-__all__ = ["Climb", "Error", "ErrorModel", "Prior", "Promoter", "climb", "promoter", "simulated"]
+__all__ = ["Climb", "Error", "ErrorModel", "Prior", "Promoter", "below", "climb", "promoter"]

@@ -1,4 +1,4 @@
-"""A ladder's two levels: the simulated one as a study of its own, and what goes from it to the measured one."""
+"""The levels of a ladder: each but the last as a study of its own, and what goes from one to the next."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from sweep.agreement import model as agreement
 from sweep.agreement.model import Agreement, AgreementError
 from sweep.ladder.errors import STATED, Error, ErrorModel, Prior
 from sweep.ladder.promote import Promoter, Rules
-from sweep.levels import Budget
+from sweep.levels import Backend, Budget
 from sweep.propose import Observation, Proposer, make
 from sweep.standing import REFERENCE, Standing
 from sweep.study import Study
 
-SUFFIX: Final = ".simulator"
 MAX_WEIGHT: Final = 20.0
 """Of an agreement, in configurations measured at both levels: its sample lies all over the space, and what is
 promoted lies where the simulator says that the front is."""
@@ -26,15 +25,22 @@ MIN_SPREAD: Final = 0.02
 _BATCH_SIZE: Final = 16  # as of any simulated study: its workers are many and its trials short
 
 
-def simulated(study: Study) -> Study:
-    """The same question asked of the simulator. It is kept, resumed and reported like any other study, beside the
-    one that is measured."""
+def below(study: Study) -> Study:
+    """The same question asked of the level below the last: of the simulator, or of a shorter ladder. It is kept, resumed
+    and reported like any other study, beside the one that is measured."""
+    assert study.ladder is not None
+    lower: tuple[Backend, ...] = study.ladder[:-1]
+    return _simulated(study) if len(lower) == 1 else _shorter(study, lower[-1], study.backend)
+
+
+def _simulated(study: Study) -> Study:
     return study.model_copy(
         update={
-            "name": study.name + SUFFIX,
+            "name": f"{study.name}.simulator",
             "description": f"What {study.name} chooses from, simulated",
             "backend": "simulator",
             "native": None,
+            "kernel": None,
             "ladder": None,
             "promotion": None,
             "budget": Budget(trials=study.budget.trials, wall_time_s=study.budget.wall_time_s),
@@ -43,9 +49,23 @@ def simulated(study: Study) -> Study:
     )
 
 
+def _shorter(study: Study, level: Backend, last: Backend) -> Study:
+    without = {f"{last}_time_s": None, f"{last}_blocks": None}
+    return study.model_copy(
+        update={
+            "name": f"{study.name}.{level}",
+            "description": f"What {study.name} chooses from, measured at level {level}",
+            "backend": level,
+            "ladder": ("simulator", level),
+            last: None,
+            "budget": study.budget.model_copy(update=without),
+        }
+    )
+
+
 def promoter(study: Study, below: Standing, host: str) -> Promoter:
-    """Chooses what a ladder measures. below: how its simulated study stands, with points; host: key of the
-    fingerprint of the machine that measures.
+    """Chooses what a ladder measures at its last level. below: how the study of the level below stands, with points;
+    host: key of the fingerprint of the machine that measures.
 
     Raises AgreementError where the agreement that the study names is not one of this machine and these
     objectives, and ValueError as `propose.make`.
@@ -72,7 +92,8 @@ def promoter(study: Study, below: Standing, host: str) -> Promoter:
 def priors(study: Study, host: str) -> list[Prior]:
     """Of each objective: as the agreement says that the study names, or as stated. Raises AgreementError."""
     path = study.how_promoted().agreement
-    if path is None:
+    if path is None or study.levels[-2:] == ("native", "kernel"):
+        # An agreement says how the simulator errs, not how user space differs from a kernel.
         return [STATED] * len(study.objectives)
     found = agreement.load(Path(path))
     if found.machine_key != host:

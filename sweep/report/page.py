@@ -105,6 +105,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "chance": lambda point: words.chance(point, standing),
         "noisy": noisy,
         "figures": words.figures(standing),
+        "where": summary.where(facts),
         "budget": words.budget(facts.study),
         "again": words.measured_again(facts.study, standing.recommended)
         if noisy and standing.recommended

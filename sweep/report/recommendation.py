@@ -28,10 +28,13 @@ _NATIVE_HEAD: Final = """\
 # They are means over blocks; `python -m sweep measure` measures again on the machine that it runs on.
 """
 _KERNEL_HEAD: Final = """\
-# {what}. Its figures were measured in a kernel, {kind}.
+# {what}. Its figures were measured in a kernel: {measured_on}.
+# They are means over blocks; `python -m sweep measure --backend kernel` measures again.
 """
+_EMULATED: Final = (
+    "# EMULATED: its times are an emulator's, and no real CPU's. They serve for ordering only.\n"
+)
 _HEADS: Final = {"simulated": _HEAD, "native": _NATIVE_HEAD, "kernel": _KERNEL_HEAD}
-_EMULATED: Final = "emulated: its times are no machine's"
 
 Figures: TypeAlias = Literal["simulated", "native", "kernel"]
 
@@ -71,9 +74,9 @@ class Stated(_Value):
 
 
 class Recommendation(_Value):
-    """The file's content. values: over all scenarios, by which points were judged (see `combine`). emulated: of
-    a kernel's figures, whether its machine was emulated. trial: of what was chosen by its number in place of what
-    the study recommends."""
+    """The file's content. values: over all scenarios, by which points were judged (see `combine`). emulated: true
+    where times are an emulator's, else nothing. trial: of what was chosen by its number in place of what the
+    study recommends."""
 
     figures: Figures = "simulated"
     emulated: bool | None = None
@@ -134,7 +137,7 @@ def recommendation(
     configuration = best.trial.configuration
     return Recommendation(
         figures=_FIGURES[standing.level],
-        emulated=standing.machine.startswith("emulated") if standing.level == "kernel" else None,
+        emulated=standing.emulated or None,
         measured_on=measured_on or None,
         study=study.name,
         trial=other.trial.number if other else None,
@@ -167,9 +170,8 @@ def write(value: Recommendation, path: Path) -> None:
     """Write the file. Numbers are written so that they come back as they are. Raises OSError."""
     document = value.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
-    head = _HEADS[value.figures]
-    kind = _EMULATED if value.emulated else "not emulated"
-    said = head.format(what=value.title, name=path.name, measured_on=value.measured_on, kind=kind)
+    head = _HEADS[value.figures] + (_EMULATED if value.emulated else "")
+    said = head.format(what=value.title, name=path.name, measured_on=value.measured_on)
     path.write_text(said + text, encoding="utf-8")
 
 

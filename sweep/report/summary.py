@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
+from sweep.levels import Backend
 from sweep.report import words
 from sweep.report.facts import Compared, Facts, Place, revalidation
 from sweep.standing import SIMULATED
@@ -146,19 +148,33 @@ def rests_on(facts: Facts) -> str:
 
 
 def _will_be(facts: Facts) -> str:
-    return "simulated" if facts.study.backend == "simulator" else "measured on this machine"
+    ways: dict[Backend, str] = {
+        "simulator": "simulated",
+        "native": "measured on this machine",
+        "kernel": "measured in a kernel, in a guest",
+    }
+    return ways[facts.study.backend]
 
 
 def _readers(facts: Facts) -> str:
     return "taken to be " if facts.standing.level == SIMULATED else ""
 
 
+_EMULATED: Final = "; it is emulated, so times are no real CPU's and serve for ordering only"
+
+
+def where(facts: Facts) -> str:
+    """Where noisy figures were measured: `in user space on MACHINE`, `in a kernel, GUEST`."""
+    place = "in a kernel," if facts.standing.level == "kernel" else "in user space on"
+    return f"{place} {facts.evidence.measured_on}"
+
+
 def _figures(facts: Facts) -> str:
     if facts.standing.level != SIMULATED:
         spent = facts.standing.spent
         return (
-            f"all figures were measured in user space on {facts.evidence.measured_on} (fingerprint "
-            f"`{facts.standing.machine}`, {spent.blocks:,} blocks) and are means with 95 % intervals"
+            f"all figures were measured {where(facts)} (fingerprint `{facts.standing.machine}`, {spent.blocks:,} blocks) "
+            f"and are means with 95 % intervals{_EMULATED if facts.standing.emulated else ''}"
         )
     costs = [f"{p.guessed_costs} of {p.unit_costs} unit costs of {p.machine.name}" for p in facts.profiles]
     guessed = listed(costs) if len(costs) <= 2 else _most_guessed(facts)

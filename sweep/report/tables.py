@@ -118,7 +118,12 @@ def _noise(point: Point, place: int, standing: Standing) -> dict[str, object]:
         for name, interval in zip(standing.objectives, intervals, strict=True)
         for end in ("low", "high")
     }
-    rests_on = {"level": evidence.level, "machine": evidence.machine, "blocks": evidence.blocks}
+    rests_on = {
+        "level": evidence.level,
+        "machine": evidence.machine,
+        "emulated": evidence.emulated,
+        "blocks": evidence.blocks,
+    }
     return ends | {"on_front": known.on_front, "runs": known.runs} | rests_on
 
 

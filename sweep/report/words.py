@@ -10,6 +10,7 @@ from typing import Final
 from sweep import units
 from sweep.ladder import Error
 from sweep.standing import SIMULATED, Point, Standing
+from sweep.standing import figures as of_level
 from sweep.study import Combine, Study
 from sweep.trial import METRICS, Interval, Measurement
 
@@ -49,8 +50,9 @@ def budget(study: Study) -> str:
     """What ends a study: `1,000 trials`, `5.00 min of native time`."""
     of = study.budget
     parts = [f"{study.nr_trials:,} trials"] if study.nr_trials is not None else []
-    parts += [f"{units.format_time(of.native_time_s * 1e9)} of native time"] if of.native_time_s else []
-    parts += [f"{of.native_blocks:,} native blocks"] if of.native_blocks else []
+    time_s, blocks = of.of(study.backend)
+    parts += [f"{units.format_time(time_s * 1e9)} of {study.backend} time"] if time_s else []
+    parts += [f"{blocks:,} {study.backend} blocks"] if blocks else []
     return " or ".join(parts)
 
 
@@ -75,9 +77,7 @@ def measured_again(study: Study, point: Point) -> str:
 
 def figures(standing: Standing) -> str:
     """What kind of figures these are: `simulated`, or `measured in user space on machine 0123456789abcdef`."""
-    if standing.level == SIMULATED:
-        return SIMULATED
-    return f"measured in user space on machine {standing.machine}"
+    return of_level(standing.level, standing.machine)
 
 
 def said(standing: Standing) -> str:

@@ -65,13 +65,13 @@ class StudyRun:
             run = client.get_run(found[0].info.run_id)
             client.update_run(run.info.run_id, status="RUNNING")
         else:
-            native = beginning.parameters.get("backend") == "native"
-            figures = "measured in user space" if native else "simulated"
+            figures = str(beginning.parameters.get("figures", "simulated"))
             tags = {
                 _IDENTITY: identity,
                 _NOTE: while_running(beginning.name, figures),
                 "study": beginning.name,
                 "figures": figures,
+                "emulated": str(figures.startswith("emulated")).lower(),
                 "mlflow.source.name": "python -m sweep",
             }
             run = client.create_run(experiment_id, int(1000 * begun_s), tags, beginning.name)

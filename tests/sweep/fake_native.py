@@ -16,12 +16,15 @@ import numpy as np
 from sweep import noise
 from sweep.backends.blocks import baseline
 from sweep.backends.evaluator import Evaluation, Scenario, SimulatorEvaluator
+from sweep.backends.hosts import Host
+from sweep.backends.kernel.fingerprint import LabFingerprint
 from sweep.backends.native.evaluator import LEVEL
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.machine import Machine
 from sweep.trial import METRICS, Configuration, Evidence, Measurement
 
 HOST = Fingerprint(cpu_model="a made-up CPU", nr_cpus=2, kernel_release="6.12")
+GUEST = LabFingerprint("tcg", True, "8.2", "6.12", 1 << 29, True, False, 1, None, "0" * 16)
 OTHER_HOST = replace(HOST, kernel_release="6.18")
 
 
@@ -43,7 +46,8 @@ class FakeNative:
     spread: float = 0.02
     blocks: int = 3
     scatter: float = 0.0
-    host: Fingerprint = HOST
+    host: Host = HOST
+    level: str = LEVEL
     steady: bool = False
     calls: Counter[str] = field(default_factory=Counter)
     _truth: dict[str, Evaluation] = field(default_factory=dict)
@@ -76,6 +80,6 @@ class FakeNative:
                 if base[scenario].get(name):
                     ratios.append((name, noise.around(drawn / base[scenario].get(name), self.spread)))
             measured.append((scenario, Measurement.from_flat(figures)))
-            of = Evidence(LEVEL, self.host.key(), self.blocks, 0, tuple(values), tuple(ratios))
+            of = Evidence(self.level, self.host.key(), self.blocks, 0, tuple(values), tuple(ratios))
             evidence.append((scenario, of))
         return Evaluation(tuple(measured), tuple(evidence))

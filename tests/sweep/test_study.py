@@ -6,7 +6,7 @@ import yaml
 import policies
 from sweep.backends.native.settings import NativeSettings
 from sweep.course import first_trials
-from sweep.ladder import simulated
+from sweep.ladder import below as ladder_below
 from sweep.propose import Range
 from sweep.study import Study
 from sweep.study_file import StudyError, dump, parse, read
@@ -53,7 +53,7 @@ def study(**changes: object) -> Study:
             "pinned_slab_bytes.peak has no meaning with glibc",
         ),
         ({"budget": {"trials": 9, "native_time_s": 9}}, "native_time_s and native_blocks are for backend: native"),
-        ({"ladder": ["native"]}, "ladder: expected [simulator, native], not ['native']"),
+        ({"ladder": ["native"]}, "or [simulator, native, kernel], not ['native']"),
         ({"ladder": ["simulator", "native"]}, "budget: a ladder needs native_time_s or native_blocks"),
         ({"promotion": {}}, "promotion: only with ladder"),
         (
@@ -62,7 +62,7 @@ def study(**changes: object) -> Study:
                 "budget": {"trials": 9, "native_blocks": 9},
                 "backend": "simulator",
             },
-            "a ladder ends on the machine",
+            "a ladder ends at its last level",
         ),
         (
             {"ladder": ["simulator", "native"], "budget": {"trials": 9, "native_blocks": 9}, "combine": "regret"},
@@ -209,7 +209,7 @@ def test_units_are_read_in_native_sections() -> None:
 def test_a_ladder_is_measured_natively_in_small_batches_and_simulated_in_large_ones() -> None:
     made = study(ladder=["simulator", "native"], budget={"trials": 40, "native_blocks": 9}, repeats=2)
     assert (made.backend, made.batch_size, made.nr_trials) == ("native", 4, None)
-    below = simulated(made)
+    below = ladder_below(made)
     assert (below.backend, below.batch_size, below.nr_trials) == ("simulator", 16, 40)
     assert below.name == "small.simulator"
     assert (below.space(), below.objectives, below.repeats) == (made.space(), made.objectives, 2)

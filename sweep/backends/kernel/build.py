@@ -6,7 +6,6 @@ the list of all policies. Equal sources and headers give the same directory, whi
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -69,11 +68,8 @@ def build(headers: Path, cache: Path, policy_files: Mapping[str, Path] | None = 
     directory = cache / hashlib.sha256(text.encode()).hexdigest()[:16]
     if not (headers / "Makefile").exists():
         raise LabError(f"{headers}: no kernel headers there; install those of the kernel (linux-headers-...)")
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two that want the same, one builds and the other waits
-        if not (directory / MODULE).exists():
-            _compile(headers, directory, files)
+    if not (directory / MODULE).exists():
+        _compile(headers, directory, files)
     return directory / MODULE
 
 
@@ -82,7 +78,7 @@ def _compile(headers: Path, directory: Path, files: Mapping[str, str]) -> None:
     if make is None:
         raise LabError(f"make is missing: {apt('C compiler')}")
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
+    directory.mkdir(parents=True)
     for name, content in files.items():
         (directory / name).write_text(content)
     command = [make, f"-j{os.cpu_count() or 1}", "-C", str(headers), f"M={directory}", *_FLAGS, "modules"]

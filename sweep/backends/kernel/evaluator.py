@@ -3,45 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from policies import PolicyError
+from sweep.backends import blocks
+from sweep.backends.blocks import Block, Comparison, Plan, baseline
 from sweep.backends.evaluator import Evaluation, EvaluationError, Scenario
 from sweep.backends.kernel.boot import BootSettings
-from sweep.backends.kernel.lab import Lab, LabResult
-from sweep.backends.kernel.request import LabTrial
+from sweep.backends.kernel.errors import LabError
+from sweep.backends.kernel.lab import LabResult, Runs
+from sweep.backends.kernel.request import LabAnswer, LabTrial
 from sweep.backends.kernel.settings import KernelSettings
-from sweep.trial import METRICS, Configuration, Evidence, Interval, Measurement
+from sweep.trial import Cause, Configuration, Evidence, Measurement
 
 LEVEL: Final = "kernel"
 
 
 @dataclass(frozen=True, slots=True)
 class KernelEvaluator:
-    """Measures a configuration in every scenario in a guest whose boot settings are those of the scenario's
-    machine: CPUs, offloaded, lazy. The lab is the caller's to close. Not to be used by two at once."""
+    """Measures a configuration in every scenario, beside the baseline, in a guest whose boot settings are those of
+    the scenario's machine: CPUs, offloaded, lazy.
+
+    objectives: metrics whose ratios to the baseline decide when to stop. machine: key of the fingerprint of the
+    guests. open_lab: gives the lab, to whoever closes it. Not to be used by two at once.
+    """
 
     scenarios: tuple[Scenario, ...]
     settings: KernelSettings
-    lab: Lab
+    objectives: tuple[str, ...]
+    machine: str
+    open_lab: Callable[[], Runs]
 
     def __call__(self, configuration: Configuration, have: Mapping[str, Measurement]) -> Evaluation:
         """have: by scenario name, what was measured before and is not measured again; no evidence comes
         with these. Raises EvaluationError, which names the scenario and the cause."""
         measurements: dict[str, Measurement] = {}
-        found: list[tuple[str, Evidence]] = []
+        found: dict[str, Evidence] = {}
         for scenario in self._by_boot():
             if (known := have.get(scenario.name)) is None:
-                results = self._measured(scenario, configuration)
-                known = median([result.answer.measurement for result in results])
-                found.append((scenario.name, evidence(results)))
+                comparison = self._measured(scenario, configuration)
+                found[scenario.name] = blocks.evidence(comparison, LEVEL, self.machine)
+                known = comparison.measurement
             measurements[scenario.name] = known
         order = [scenario.name for scenario in self.scenarios]
-        found.sort(key=lambda pair: order.index(pair[0]))
-        return Evaluation(tuple((name, measurements[name]) for name in order), tuple(found))
+        return Evaluation(
+            tuple((name, measurements[name]) for name in order),
+            tuple((name, found[name]) for name in order if name in found),
+        )
 
     def _by_boot(self) -> list[Scenario]:
         """Those of one boot together."""
@@ -51,23 +63,62 @@ class KernelEvaluator:
                 boots.append(boot)
         return sorted(self.scenarios, key=lambda scenario: boots.index(boot_of(scenario, self.settings)))
 
-    def _measured(self, scenario: Scenario, configuration: Configuration) -> list[LabResult]:
-        values = scenario.machine.resolved()
-        trial = LabTrial(
-            replay=scenario.replay,
-            policy=configuration.policy,
-            params=configuration.mapping(),
-            object_bytes=values["object_bytes"],
-            seed=scenario.seed,
-            memcg=self.settings.memcg,
-        )
+    def _measured(self, scenario: Scenario, configuration: Configuration) -> Comparison[LabAnswer]:
         try:
-            boot = boot_of(scenario, self.settings)
-            return [self.lab.run(trial, boot) for _ in range(self.settings.repeats)]
+            return compare(scenario, configuration, self.settings, self.objectives, self.open_lab())
         except EvaluationError as error:
             raise EvaluationError(f"{scenario.name}: {error}", error.cause) from error
         except PolicyError as error:
             raise EvaluationError(f"{scenario.name}: {error}") from error
+        except LabError as error:
+            raise EvaluationError(str(error), Cause.ENVIRONMENT) from error
+
+
+def compare(
+    scenario: Scenario,
+    configuration: Configuration,
+    settings: KernelSettings,
+    objectives: tuple[str, ...],
+    lab: Runs,
+    *,
+    told: Callable[[Block[LabAnswer]], None] = lambda _: None,
+) -> Comparison[LabAnswer]:
+    """A configuration and the baseline in one scenario, block by block, in one boot.
+
+    Raises EvaluationError with its cause, and policies.PolicyError for a policy or parameter that does not exist.
+    """
+    base, boot = baseline(), boot_of(scenario, settings)
+
+    def measure(each: Configuration) -> LabAnswer:
+        try:
+            return lab.run(trial(scenario, each, settings), boot).answer
+        except EvaluationError as error:
+            if each == base != configuration and not error.cause.is_the_machines:
+                # The candidate is not to blame for what the baseline does.
+                said = f"the baseline cannot be measured: {error}"
+                raise EvaluationError(said, Cause.ENVIRONMENT) from error
+            raise
+
+    return blocks.compare(
+        measure,
+        configuration,
+        base,
+        Plan(settings.min_blocks, settings.max_blocks, settings.ratio_width, objectives),
+        np.random.default_rng([scenario.seed, int(configuration.key(), 16)]),
+        told=told,
+    )
+
+
+def trial(scenario: Scenario, configuration: Configuration, settings: KernelSettings) -> LabTrial:
+    """One pass of a configuration in a scenario."""
+    return LabTrial(
+        replay=scenario.replay,
+        policy=configuration.policy,
+        params=configuration.mapping(),
+        object_bytes=scenario.machine.resolved()["object_bytes"],
+        seed=scenario.seed,
+        memcg=settings.memcg,
+    )
 
 
 def boot_of(scenario: Scenario, settings: KernelSettings) -> BootSettings:
@@ -84,37 +135,9 @@ def boot_of(scenario: Scenario, settings: KernelSettings) -> BootSettings:
     )
 
 
-def median(measurements: Sequence[Measurement]) -> Measurement:
-    """Metric by metric, the lower of two middle ones; but violations are those of all."""
-    flats = [measurement.flat() for measurement in measurements]
-    values = {name: statistics.median_low([flat[name] for flat in flats]) for name in METRICS}
-    return Measurement.from_flat(values | {"violations": sum(flat["violations"] for flat in flats)})
-
-
-def evidence(results: Sequence[LabResult]) -> Evidence:
-    """The range over the repeats stands for an interval (of few repeats no better one can be had)."""
-    flats = [result.answer.measurement.flat() for result in results]
-    unmeasured = {name for result in results for name in result.answer.unmeasured}
-    values = tuple(
-        (name, Interval(statistics.median_low(seen), min(seen), max(seen)))
-        for name in METRICS
-        if name not in unmeasured
-        for seen in [[float(flat[name]) for flat in flats]]
-    )
-    return Evidence(
-        level=LEVEL,
-        machine=machine_key(results[0]),
-        blocks=len(results),
-        disturbed=0,
-        values=values,
-        ratios=(),
-        unmeasured=tuple(name for name in METRICS if name in unmeasured),
-    )
-
-
 def machine_key(result: LabResult) -> str:
-    """Of what must be equal for figures to be compared: the kernel, the boot, and whether its time is real. The
-    word `emulated` is in it, to be seen wherever the key is."""
+    """Of what must be equal for figures of single passes to be compared: the kernel, the boot, and whether its time
+    is real. The word `emulated` is in it, to be seen wherever the key is."""
     kind = "emulated" if result.emulated else "kvm"
     digest = hashlib.sha256(f"{result.release} {result.boot}".encode()).hexdigest()[:16]
     return f"{kind}-{digest}"

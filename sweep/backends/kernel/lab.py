@@ -6,17 +6,22 @@ trial that it runs, with the console's last lines as the reason; the next trial 
 
 from __future__ import annotations
 
+import atexit
+import fcntl
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Protocol, Self
 
 from sweep.backends.evaluator import EvaluationError
 from sweep.backends.kernel.boot import Accelerator, BootSettings
 from sweep.backends.kernel.build import build
 from sweep.backends.kernel.console import ran_out_of_memory, troubles
+from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.guest_machine import Guest, GuestError
 from sweep.backends.kernel.image import KernelImage, find_image
 from sweep.backends.kernel.initramfs import initramfs
@@ -27,6 +32,7 @@ _TIME_FACTOR: Final = {"kvm": 2.0, "tcg": 40.0}
 """Real seconds that a second of the guest may take. Emulated guests share their CPUs with others."""
 
 _GRACE_S: Final = 60.0
+_CACHE: Final = "SWEEP_KERNEL_CACHE"
 
 _BOOTS: Final = 3
 _MISSED_PATCH: Final = "Oops: int3"
@@ -53,6 +59,14 @@ class BootedTrial:
     boot: BootSettings
 
 
+class Runs(Protocol):
+    """Where trials run: in guests, or on the host's own kernel."""
+
+    def run(self, trial: LabTrial, boot: BootSettings) -> LabResult:
+        """Measure. Raises EvaluationError with its cause, and policies.PolicyError before anything runs."""
+        ...
+
+
 class Lab:
     """Where trials run. A context manager: at its end no guest is left."""
 
@@ -67,7 +81,8 @@ class Lab:
         told. policy_files: C files by policy; None, every policy of the catalogue. Builds the module; raises
         LabError where something is missing."""
         self.image: KernelImage = find_image()
-        self._initramfs = initramfs(build(self.image.headers, cache, policy_files), cache)
+        with alone_in(cache):
+            self._initramfs = initramfs(build(self.image.headers, cache, policy_files), cache)
         self._accelerator = accelerator
         self._say = say
         self._guest: Guest | None = None
@@ -87,23 +102,26 @@ class Lab:
             self._guest.close()
         self._guest = None
 
-    def guest(self, boot: BootSettings) -> Guest:
-        """The guest with these settings, booted if need be. Raises GuestError."""
-        if self._guest is None or self._boot != boot:
-            self.close()
-            self._guest = self._start(boot)
-            self._boot = boot
-        return self._guest
-
-    def _start(self, boot: BootSettings) -> Guest:
+    def accelerator(self, boot: BootSettings) -> Accelerator:
+        """How a guest with these settings runs; found out by booting one, where that must be. Raises GuestError."""
         if boot.icount is not None:
-            return self._with(boot, "tcg")
+            return "tcg"
         if self._accelerator is None:
             guest = self._try_kvm(boot)
             self._accelerator = "kvm" if guest else "tcg"
             if guest:
-                return guest
-        return self._with(boot, self._accelerator)
+                self.close()
+                self._guest, self._boot = guest, boot
+        return self._accelerator
+
+    def guest(self, boot: BootSettings) -> Guest:
+        """The guest with these settings, booted if need be. Raises GuestError."""
+        accelerator = self.accelerator(boot)
+        if self._guest is None or self._boot != boot:
+            self.close()
+            self._guest = self._with(boot, accelerator)
+            self._boot = boot
+        return self._guest
 
     def _with(self, boot: BootSettings, accelerator: Accelerator) -> Guest:
         for _ in range(_BOOTS - 1):
@@ -146,9 +164,7 @@ class Lab:
             raise EvaluationError(
                 f"{told}the guest's kernel complains:\n" + "\n".join(said), Cause.WORKER_CRASHED
             )
-        if "error" in answer:
-            raise EvaluationError(answer["error"], Cause(answer["cause"]))
-        return LabResult(decode(answer), boot, self.image.release, guest.accelerator == "tcg")
+        return result_of(answer, boot, self.image.release, emulated=guest.accelerator == "tcg")
 
     def run_all(
         self, trials: Iterable[BootedTrial]
@@ -163,6 +179,42 @@ class Lab:
                     yield booted, self.run(booted.trial, booted.boot)
                 except EvaluationError as error:
                     yield booted, error
+
+
+def result_of(answer: Mapping[str, Any], boot: BootSettings, release: str, *, emulated: bool) -> LabResult:
+    """What the module's first line says. Raises EvaluationError where that is an error."""
+    if "error" in answer:
+        raise EvaluationError(answer["error"], Cause(answer["cause"]))
+    return LabResult(decode(answer), boot, release, emulated)
+
+
+@functools.cache
+def shared(cache: Path, accelerator: Accelerator) -> Lab:
+    """This process's lab: its guest lasts over all trials, and ends with the process. Raises LabError."""
+    lab = Lab(cache, accelerator)
+    atexit.register(lab.close)
+    return lab
+
+
+def cache_directory() -> Path:
+    """Where modules and initramfs are built, once for all: $SWEEP_KERNEL_CACHE, or rcu-sweep below the user's cache."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get(_CACHE) or base / "rcu-sweep" / "kernel-lab")
+
+
+@contextmanager
+def alone_in(cache: Path) -> Iterator[None]:
+    """One process builds at a time. Raises LabError where the directory cannot be used."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "lock").open("w")
+    except OSError as error:
+        raise LabError(
+            f"{cache}: {error.strerror or error}; make it writable, or name another directory by {_CACHE}"
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _timeout_s(duration_ns: int, accelerator: Accelerator) -> float:

@@ -47,7 +47,7 @@ class Bench:
 
 def simulate(study: Study, made: tuple[Scenario, ...], place: Path, say: Console) -> Standing:
     """The lower level of a ladder."""
-    below = ladder.simulated(study)
+    below = ladder.below(study)
     reference = REFERENCE[below.combine]
     proposer = make(
         below.sampler, below.space(), len(below.objectives), below.seed, below.population, reference
@@ -92,9 +92,9 @@ def _run(
         course = Course(study, scenarios, store.attempts())
         executor = InProcessExecutor(bench.evaluate, bench.clock)
         shown = say if say.is_terminal else Console(file=io.StringIO())
-        share = lambda: study.budget.share(course.spent)  # noqa: E731
+        share = lambda: study.share(course.spent)  # noqa: E731
         with (
-            Progress(shown, 0, executor.workers, native_share=share) as progress,
+            Progress(shown, 0, executor.workers, measured_share=share) as progress,
             launch.interruptible() as stop,
         ):
             launch.sweep(study, course, proposer, executor, store, NoTracker(), progress, stop=stop)
@@ -119,7 +119,7 @@ def moments(study: Study, attempts: list[Attempt]) -> list[Moment]:
         made.add(each)
         spent = sum((a.spent for a in each), spent)
         found.append(Moment(spent, tuple(p.trial.configuration for p in made.standing(points=False).front)))
-        if study.budget.share(spent) >= 1:
+        if study.share(spent) >= 1:
             break
     return found
 

@@ -9,6 +9,7 @@ import pytest
 
 from sweep.backends.evaluator import Evaluation
 from sweep.execute import affinity
+from sweep.execute.place import NATIVE_HOST, Place
 from sweep.execute.port import ExecutorError
 from sweep.trial import Configuration, Measurement
 from tests.sweep.execute.contract import run, settled, tasks
@@ -35,7 +36,7 @@ def test_the_only_actor_runs_on_its_cpus_and_the_driver_keeps_off_them_meanwhile
 
     owned = CPUS[-1:]
     before = os.sched_getaffinity(0)
-    executor = RayExecutor(Where(), owned=owned)
+    executor = RayExecutor(Where(), place=Place.native(owned))
     try:
         assert executor.workers == 1
         attempts = settled(run(executor, tasks(*["well"] * 8)))
@@ -53,11 +54,11 @@ def test_nothing_else_is_scheduled_on_a_host_that_measures() -> None:
 
     from sweep.execute.cluster import RayExecutor
 
-    executor = RayExecutor(Where(), owned=CPUS[-1:])
+    executor = RayExecutor(Where(), place=Place.native(CPUS[-1:]))
     try:
         assert len(settled(run(executor, tasks("well")))) == 1
         assert ray.available_resources().get("CPU", 0) == 0
-        assert ray.available_resources().get(affinity.NATIVE_HOST, 0) == 0
+        assert ray.available_resources().get(NATIVE_HOST, 0) == 0
     finally:
         executor.close()
 
@@ -78,14 +79,16 @@ def cluster() -> Iterator[None]:
 def test_a_cluster_in_which_no_host_may_measure_is_said_with_how_to_mend_it() -> None:
     from sweep.execute.cluster import RayExecutor
 
-    executor = RayExecutor(Where(), owned=CPUS[-1:])
-    try:
-        with pytest.raises(
-            ExecutorError, match=r"no node of the cluster may measure: .*\{\"native_host\": 1\}"
-        ):
-            run(executor, tasks("well"))
-    finally:
-        executor.close()
+    for place in (Place.native(CPUS[-1:]), Place.kernel({})):
+        # Nobody is asked what its guests are where nobody may have one.
+        executor = RayExecutor(Where(), place=place)
+        try:
+            with pytest.raises(
+                ExecutorError, match=rf"no node of the cluster may measure: .*\{{\"{place.resource}\": 1\}}"
+            ):
+                run(executor, tasks("well"))
+        finally:
+            executor.close()
 
 
 def test_with_no_other_cpu_the_driver_stays_where_it_is() -> None:

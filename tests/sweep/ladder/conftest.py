@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sweep import native_host, study_file
+from sweep import kernel_host, native_host, study_file
 from sweep.backends.evaluator import Scenario
+from sweep.backends.kernel.fingerprint import LabFingerprint
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.kept import Kept, find
 from sweep.session import Options
 from sweep.study import Study
-from tests.sweep.fake_native import HOST, FakeNative
+from tests.sweep.fake_native import GUEST, HOST, FakeNative
 
 LADDER: dict[str, object] = {
     "name": "climb",
@@ -47,6 +48,16 @@ class Lab:
         self.made.append(made)
         return self.made[-1]
 
+    def kernel_evaluator(
+        self,
+        how: object,
+        measured_in: tuple[Scenario, ...],
+        objectives: tuple[str, ...],
+        found: LabFingerprint,
+    ) -> FakeNative:
+        self.made.append(FakeNative(measured_in, spread=self.spread, host=found, level="kernel"))
+        return self.made[-1]
+
     @property
     def options(self) -> Options:
         return Options(self.place / "store", in_process=True, track=False)
@@ -65,4 +76,6 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(native_host, "host", lambda study: made.host if study.backend == "native" else None)
     monkeypatch.setattr(native_host, "own_cpus", own_cpus)
     monkeypatch.setattr(native_host, "evaluator", made.evaluator)
+    monkeypatch.setattr(kernel_host, "host", lambda how, say: GUEST)
+    monkeypatch.setattr(kernel_host, "evaluator", made.kernel_evaluator)
     return made

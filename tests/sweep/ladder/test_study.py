@@ -129,3 +129,36 @@ def test_promotion_stops_where_the_simulator_does_not_rank(lab: Lab) -> None:
     assert "below 0.9: the study goes on natively only" in found.stopped
     assert found.beyond > 0
     assert "Promotion stopped" in (kept.directory / "results" / "report.md").read_text()
+
+
+def test_the_longest_ladder_ends_in_a_kernel_and_keeps_each_level_apart(lab: Lab) -> None:
+    launch(
+        lab,
+        ladder=["simulator", "native", "kernel"],
+        budget={"trials": 48, "native_blocks": 36, "kernel_blocks": 24},
+    )
+    names = ("climb.native.simulator", "climb.native", "climb")
+    levels = [lab.kept(name).standing() for name in names]
+    assert [now.level for now in levels] == [SIMULATED, "native", "kernel"]
+    assert [now.emulated for now in levels] == [False, False, True]
+    for name, share in (("climb.native", 36), ("climb", 24)):
+        kept = lab.kept(name)
+        assert kept.standing().spent.blocks >= share
+        assert kept.is_complete(kept.standing())
+    found = climbing.climb(lab.kept(), lab.kept().attempts())
+    assert found is not None
+    assert found.study == "climb.native"
+    native = {p.trial.configuration.key() for p in levels[1].points}
+    assert found.promoted == sum(p.trial.configuration.key() in native for p in levels[2].points) > 0
+    text = (lab.kept().directory / "results" / "report.md").read_text()
+    assert "All figures are emulated" in text
+    assert "stands for what `climb.native` measured in user space" in text
+    head = (lab.kept().directory / "results" / "recommended.yaml").read_text()
+    assert "emulated: true" in head
+    assert "no real CPU's" in head
+
+
+def test_a_ladder_may_leave_user_space_out(lab: Lab) -> None:
+    launch(lab, ladder=["simulator", "kernel"], budget={"trials": 32, "kernel_blocks": 15})
+    assert lab.kept("climb.simulator").standing().level == SIMULATED
+    assert lab.kept().standing().level == "kernel"

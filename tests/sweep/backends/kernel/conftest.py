@@ -1,4 +1,4 @@
-"""One lab for all tests: the module is built once in a run, with the probes of the calibration.
+"""One lab for all tests: the module is built once in a run.
 
 Skipped, with the apt line, where packages are missing."""
 
@@ -9,15 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.backends.kernel import calibration
-from sweep.backends.kernel.build import build, policy_sources
+from sweep.backends.kernel.build import build
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.image import find_image, find_program
-from sweep.backends.kernel.lab import Lab
+from sweep.backends.kernel.lab import Lab, shared
 from tests.beside import made_once
-
-FILES = policy_sources() | calibration.PROBES
-"""By policy, the C file: of all policies, and of the probes of the calibration."""
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +28,17 @@ def packages() -> None:
 
 
 @pytest.fixture(scope="session")
-def cache(packages: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the module of FILES in it."""
+def cache(packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """With the module in it; commands find it, too."""
     place = tmp_path_factory.mktemp("kernel-lab", numbered=False)
-    return made_once(place, lambda directory: build(find_image().headers, directory, FILES))
+    built = made_once(place, lambda directory: build(find_image().headers, directory))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SWEEP_KERNEL_CACHE", str(built))
+        yield built
 
 
 @pytest.fixture(scope="session")
 def lab(cache: Path) -> Iterator[Lab]:
-    with Lab(cache, accelerator="tcg", policy_files=FILES) as made:
+    """The one that evaluators of this process open, so that they share its guest."""
+    with shared(cache, "tcg") as made:
         yield made

@@ -16,7 +16,6 @@ from sweep.backends.kernel.guest_machine import GuestError
 from sweep.backends.kernel.image import find_image
 from sweep.backends.kernel.initramfs import Entry, archive
 from sweep.backends.kernel.lab import Lab
-from tests.sweep.backends.kernel.conftest import FILES
 
 
 def test_boot_settings_reach_the_kernels_command_line() -> None:
@@ -98,7 +97,7 @@ def test_only_what_the_emulator_broke_is_booted_again(
         raise GuestError(said)
 
     monkeypatch.setattr("sweep.backends.kernel.lab.Guest", guest)
-    with Lab(cache, "tcg", policy_files=FILES) as lab, pytest.raises(GuestError):
+    with Lab(cache, "tcg") as lab, pytest.raises(GuestError):
         lab.guest(BootSettings())
     assert len(booted) == boots
 
@@ -107,8 +106,8 @@ def test_only_what_the_emulator_broke_is_booted_again(
 def test_a_guest_ends_with_its_killed_parent(packages: None, cache: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from sweep.backends.kernel.boot import BootSettings; "
-        "from sweep.backends.kernel.lab import Lab; from tests.sweep.backends.kernel.conftest import FILES; "
-        "lab = Lab(Path(sys.argv[1]), 'tcg', policy_files=FILES); "
+        "from sweep.backends.kernel.lab import Lab; "
+        "lab = Lab(Path(sys.argv[1]), 'tcg'); "
         "print(lab.guest(BootSettings()).pid, flush=True); time.sleep(600)"
     )
     root = str(Path(__file__).parents[4])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,12 +13,14 @@ from sweep.backends import simulator
 from sweep.backends.costs import Cost, evaluate
 from sweep.backends.kernel import calibration
 from sweep.backends.kernel.boot import BootSettings
+from sweep.backends.kernel.build import policy_sources
 from sweep.backends.kernel.calibration import EXIT, QUOTA, SMALL
 from sweep.backends.kernel.lab import Lab
 from sweep.backends.kernel.request import LabTrial
 from tests.sweep.backends.kernel.scenes import OBJECT_BYTES
 
 PLAIN = BootSettings(icount=1)
+POLICIES = ("per_object", "whole_list", "direct_exit")
 BASE = machine.load("guest-2cpu")
 
 UNLINK, CALL, LINK, POST, LOCK, WAKE = 100.0, 400.0, 10.0, 300.0, 20.0, 2000.0
@@ -67,6 +72,14 @@ def test_every_cost_of_a_profile_is_measured_or_given() -> None:
 
 
 @pytest.mark.slow
+@pytest.fixture
+def lab(cache: Path) -> Iterator[Lab]:
+    """With the probes, and what they are compared with."""
+    files = {name: policy_sources()[name] for name in POLICIES} | calibration.PROBES
+    with Lab(cache, "tcg", policy_files=files) as made:
+        yield made
+
+
 def test_a_simulator_with_the_guests_costs_says_what_an_exit_takes(lab: Lab) -> None:
     series = dict(made_up(1)) | calibration.series(lab, PLAIN, OBJECT_BYTES, rounds=1)
     found = costs_of(series)
@@ -76,7 +89,7 @@ def test_a_simulator_with_the_guests_costs_says_what_an_exit_takes(lab: Lab) -> 
     costs = {entry: cost.interval.value for entry, cost in found.items() if entry.startswith("costs.")}
     guest = BASE.with_(**costs, **{entry: value for entry, (value, _) in calibration.GIVEN.items()})
     rows = calibration.exits(200)
-    for policy in ("per_object", "whole_list", "direct_exit"):
+    for policy in POLICIES:
         trial = LabTrial(rows, policy, {}, OBJECT_BYTES)
         measured = lab.run(trial, PLAIN).answer.measurement.exit_latency_ns.mean
         simulated = simulator.simulate(rows, guest, policy, {}).measurement.exit_latency_ns.mean
