@@ -100,8 +100,9 @@ def test_every_policy_frees_each_object_once_and_under_no_readers_eyes(
     check_conservation(result)
     details = result.answer.details
     assert details["sections_with_object"] > 0
-    # SLUB posts the slabs of a type-stable cache, and they are the only callbacks of that policy.
-    assert (details["slab_callbacks"] > 0) == (name == "typesafe")
+    # SLUB posts the slabs of a type-stable cache, and they are the only callbacks of that policy. Lazy ones
+    # are invoked after the workload.
+    assert (details["slab_callbacks"] > 0) == (name == "typesafe" and not boot.lazy)
     if name == "typesafe":
         assert result.answer.measurement.callbacks == details["slab_callbacks"]
     assert result.answer.unmeasured == ()
