@@ -27,18 +27,21 @@ def packages() -> None:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cache(packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """With the module in it; commands find it, too."""
-    place = tmp_path_factory.mktemp("kernel-lab", numbered=False)
+    """With the module in it; commands find it, too. Guests end with the tests of this directory: an idle one whose
+    time goes by instructions takes all of a CPU."""
+    place = tmp_path_factory.getbasetemp() / "kernel-lab"
+    place.mkdir(exist_ok=True)  # a process may come back to this directory
     built = made_once(place, lambda directory: build(find_image().headers, directory))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SWEEP_KERNEL_CACHE", str(built))
         yield built
+    if shared.cache_info().currsize:
+        shared(built, "tcg").close()
 
 
-@pytest.fixture(scope="session")
-def lab(cache: Path) -> Iterator[Lab]:
+@pytest.fixture(scope="package")
+def lab(cache: Path) -> Lab:
     """The one that evaluators of this process open, so that they share its guest."""
-    with shared(cache, "tcg") as made:
-        yield made
+    return shared(cache, "tcg")
