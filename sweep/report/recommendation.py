@@ -171,7 +171,9 @@ def write(value: Recommendation, path: Path) -> None:
     document = value.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     head = _HEADS[value.figures] + (_EMULATED if value.emulated else "")
-    said = head.format(what=value.title, name=path.name, measured_on=value.measured_on)
+    said = head.format(
+        what=value.title, name=path.name, measured_on=value.measured_on or "a machine without a name"
+    )
     path.write_text(said + text, encoding="utf-8")
 
 

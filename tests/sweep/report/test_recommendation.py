@@ -237,7 +237,7 @@ def test_figures_of_a_kernel_say_whether_it_was_emulated(
     asked = measured.study()
     value = recommendation.recommendation(asked, measured.scenarios, measured.standing(asked, made))
     assert value is not None
-    assert (value.figures, value.emulated) == ("kernel", emulated)
+    assert (value.figures, value.emulated) == ("kernel", emulated or None)
     recommendation.write(value, tmp_path / "recommended.yaml")
     assert recommendation.read(tmp_path / "recommended.yaml") == value
-    assert ("emulated: its times are no machine's" in (tmp_path / "recommended.yaml").read_text()) == emulated
+    assert ("EMULATED" in (tmp_path / "recommended.yaml").read_text()) == emulated
