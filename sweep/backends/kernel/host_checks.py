@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sweep.packages import apt
+
 FLAG: Final = "--i-understand-this-loads-a-module"
 _SECURE_BOOT: Final = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 """EFI's global variable (UEFI 2.10, 3.3); the last byte is 1 where secure boot is on. efivarfs puts four before it."""
@@ -54,7 +56,7 @@ class HostKernel:
         )
         there = (self.headers / "Makefile").exists()
         yield Check(
-            "headers", there, f"none in {self.headers}: apt-get install linux-headers-{self.release} gcc make"
+            "headers", there, f"none in {self.headers}: {apt('C compiler')} linux-headers-{self.release}"
         )
         lockdown = self._text("sys/kernel/security/lockdown")
         yield Check(

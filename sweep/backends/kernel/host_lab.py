@@ -24,6 +24,7 @@ from sweep.backends.kernel.fingerprint import LabFingerprint, host_cpu, module_d
 from sweep.backends.kernel.host_checks import HostKernel
 from sweep.backends.kernel.lab import LabResult, alone_in, result_of
 from sweep.backends.kernel.request import LabTrial, encode
+from sweep.packages import apt
 from sweep.trial import Cause
 
 _SBIN: Final = os.pathsep.join((os.environ.get("PATH", ""), "/sbin", "/usr/sbin"))
@@ -94,7 +95,7 @@ class HostLab:
     def _call(self, name: str, *arguments: str) -> str:
         program = shutil.which(name, path=_SBIN)
         if program is None:
-            raise LabError(f"{name} is missing: apt-get install kmod util-linux")
+            raise LabError(f"{name} is missing: {apt('module tools')}")
         done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"{' '.join((name, *arguments))}: {done.stderr.strip()}")

@@ -65,7 +65,7 @@ def test_without_root_modules_or_headers_it_is_refused(kernel: HostKernel) -> No
     said = "; ".join(poor.faults())
     assert "needs root" in said
     assert "CONFIG_MODULES" in said
-    assert "apt-get install linux-headers-6.18" in said
+    assert "apt-get install gcc make linux-headers-6.18" in said
 
 
 def test_what_cannot_be_read_forbids_nothing(kernel: HostKernel) -> None:
