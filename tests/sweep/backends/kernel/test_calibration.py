@@ -71,7 +71,6 @@ def test_every_cost_of_a_profile_is_measured_or_given() -> None:
     }
 
 
-@pytest.mark.slow
 @pytest.fixture
 def lab(cache: Path) -> Iterator[Lab]:
     """With the probes, and what they are compared with."""
@@ -80,6 +79,7 @@ def lab(cache: Path) -> Iterator[Lab]:
         yield made
 
 
+@pytest.mark.slow
 def test_a_simulator_with_the_guests_costs_says_what_an_exit_takes(lab: Lab) -> None:
     series = dict(made_up(1)) | calibration.series(lab, PLAIN, OBJECT_BYTES, rounds=1)
     found = costs_of(series)
