@@ -16,12 +16,12 @@ import policies
 from sweep.backends.kernel.curve import BOOT
 from sweep.backends.kernel.lab import Lab
 from sweep.backends.kernel.request import LabTrial
+from sweep.backends.kernel.rows import ALLOC, CALL, EXIT, unread
 from sweep.backends.statistics import means
 from sweep.trial import Configuration, Interval, Measurement
-from workloads import ReaderModel, Replay
+from workloads import Replay
 
 MS: Final = 1_000_000
-_CALL, _EXIT, _ALLOC = 0, 1, 3
 _STEP_NS: Final = 200 * MS
 """Between a birth, its end, and the next birth: some grace periods, and time for 65,000 births under emulation."""
 
@@ -98,25 +98,5 @@ def _row(
 
 def _replay(n: int) -> Replay:
     """All objects by one munmap(), then as many by an exit, without a reader."""
-    calls = [(_CALL, 0), (_EXIT, 1)]
-    steps = [step for kind, mm in calls for step in ((_ALLOC, mm), (kind, mm))]
-    readers = ReaderModel(
-        kind="mm_ref",
-        readers_per_1000_faults=0,
-        background_readers_per_cpu_per_s=0,
-        section_quantiles=((0, 100), (1_000_000, 1000)),
-        preempted_ppm=0,
-        preempted_quantiles=((0, 1000), (1_000_000, 1000)),
-    )
-    return Replay(
-        t_ns=np.arange(len(steps), dtype=np.int64) * _STEP_NS,
-        cpu=np.zeros(len(steps), np.int32),
-        mm=np.array([mm for _, mm in steps], np.int32),
-        kind=np.array([kind for kind, _ in steps], np.uint8),
-        n=np.full(len(steps), n, np.int32),
-        nr_mms=len(calls),
-        duration_ns=(len(steps) + 4) * _STEP_NS,
-        fault_window_ns=10 * MS,
-        readers=readers,
-        pressure=None,
-    )
+    steps = [(ALLOC, 0), (CALL, 0), (ALLOC, 1), (EXIT, 1)]
+    return unread(steps, n, _STEP_NS, (len(steps) + 4) * _STEP_NS)

@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sweep.backends.costs import Formula, Get, Series, gather_counts
+from sweep.backends.kernel import rows
 from sweep.backends.kernel.boot import BootSettings
 from sweep.backends.kernel.lab import Lab, LabResult
 from sweep.backends.kernel.request import LabTrial, encode_for
-from workloads import ReaderModel, Replay
+from workloads import Replay
 
 _SOURCE: Final = Path(__file__).parent / "calibrate" / "probes.c"
 _NAMES: Final = ("touch", "link", "post", "free", "but_last", "bulk", "chain", "steps")
@@ -42,9 +43,6 @@ BULK: Final = 16  # of probe_bulk
 _EXITS: Final = 6
 _PERIOD_NS: Final = 40_000_000
 _LAZY_NS: Final = 12_000_000_000
-_READERS: Final = ReaderModel(
-    "mm_ref", 0, 0, ((0, 100), (1_000_000, 1000)), 0, ((0, 1000), (1_000_000, 1000))
-)
 
 _PLAIN: Final = (
     *(("touch", EXIT), ("touch", SMALL), ("link", EXIT), ("post", EXIT), ("post", 1), ("free", EXIT)),
@@ -55,20 +53,8 @@ _OFFLOADED: Final = (("post", QUOTA[0]), ("post", QUOTA[1]), ("post", EXIT // 2)
 
 def exits(objects: int, number: int = _EXITS, duration_ns: int = 0) -> Replay:
     """Exits of so many objects on CPU 0, each born half a period before it; nobody reads."""
-    births = np.arange(number, dtype=np.int64) * _PERIOD_NS
-    t_ns = np.stack([births, births + _PERIOD_NS // 2], axis=1).reshape(-1)
-    return Replay(
-        t_ns=t_ns,
-        cpu=np.zeros(2 * number, np.int32),
-        mm=np.repeat(np.arange(number, dtype=np.int32), 2),
-        kind=np.tile(np.array([3, 1], np.uint8), number),
-        n=np.full(2 * number, objects, np.int32),
-        nr_mms=number,
-        duration_ns=duration_ns or number * _PERIOD_NS,
-        fault_window_ns=1_000_000,
-        readers=_READERS,
-        pressure=None,
-    )
+    steps = [(kind, mm) for mm in range(number) for kind in (rows.ALLOC, rows.EXIT)]
+    return rows.unread(steps, objects, _PERIOD_NS // 2, duration_ns or number * _PERIOD_NS)
 
 
 def measure(lab: Lab, boot: BootSettings, object_bytes: int, rounds: int) -> tuple[Series, LabResult]:
