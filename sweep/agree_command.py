@@ -15,7 +15,7 @@ from sweep import machine as machines
 from sweep.agreement import files, kernel, model, native, run, sample, settings, tables
 from sweep.agreement.kept import Kept
 from sweep.backends.kernel.errors import LabError
-from sweep.backends.kernel.lab import Lab
+from sweep.backends.kernel.lab import Lab, cache_directory
 from sweep.backends.kernel.settings import KernelSettings
 from sweep.errors import InputError
 from sweep.native_trial import NativeOptions
@@ -23,8 +23,6 @@ from sweep.native_trial import NativeOptions
 DIRECTORY: Final = Path("sweep-agreement")
 """One directory below it for each machine profile, unless told otherwise."""
 _COLUMNS: Final = 3  # of metrics, which fit 80 columns
-BUILT: Final = "lab"
-"""Below that: the module and the initramfs of a guest."""
 
 
 Backend: TypeAlias = Literal["native", "kernel"]
@@ -103,7 +101,7 @@ def agree(options: AgreeOptions, form: str) -> int:
 def _host(
     options: AgreeOptions, machine: machines.Machine, directory: Path, messages: Console
 ) -> Iterator[run.Host]:
-    """What is measured on, until the context ends. What is built for a guest stays in the directory."""
+    """What is measured on, until the context ends."""
     if options.backend == "native":
         words = NativeOptions("kernel_like", "slab", options.cpus, None, options.timeout_s)
         yield native.host(machine, words.settings())
@@ -112,7 +110,7 @@ def _host(
         raise InputError("--cpus: a guest runs on any CPUs of the host; leave it out with --backend kernel")
     wanted = KernelSettings(icount=options.icount)
     try:
-        lab = Lab(directory / BUILT, say=lambda text: messages.print(text, style="yellow", markup=False))
+        lab = Lab(cache_directory(), say=lambda text: messages.print(text, style="yellow", markup=False))
     except LabError as error:
         raise model.AgreementError(str(error)) from error
     with lab:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -22,7 +21,7 @@ from sweep.backends.kernel import calibration as lab_calibration
 from sweep.backends.kernel.boot import BootSettings
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.evaluator import machine_key
-from sweep.backends.kernel.lab import Lab
+from sweep.backends.kernel.lab import Lab, cache_directory
 from sweep.backends.native import calibration
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.calibrated import Calibrated
@@ -115,10 +114,7 @@ def _kernel(options: CalibrateOptions, machine: machines.Machine, messages: Cons
 
     object_bytes = machine.resolved()["object_bytes"]
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="rcu-sweep-") as built,
-            Lab(Path(built), say=say, policy_files=lab_calibration.PROBES) as lab,
-        ):
+        with Lab(cache_directory(), say=say, policy_files=lab_calibration.PROBES) as lab:
             series, one = lab_calibration.measure(lab, boot, object_bytes, options.rounds)
     except (LabError, EvaluationError) as error:
         raise AgreementError(f"the guest could not be calibrated: {error}") from error

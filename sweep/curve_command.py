@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from sweep.backends.kernel import beside, curve, curve_points
 from sweep.backends.kernel.curve_points import CurvePoint
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.guest_machine import GuestError
-from sweep.backends.kernel.lab import Lab
+from sweep.backends.kernel.lab import Lab, cache_directory
 from sweep.commands import print_json
 from sweep.curve_files import Found
 from sweep.errors import InputError
@@ -65,8 +64,7 @@ def _measure(options: CurveOptions, before: curve.Curve | None, messages: Consol
     rng = np.random.default_rng(SEED)
     with (
         messages.status("the guest is built and booted") as status,
-        tempfile.TemporaryDirectory(prefix="rcu-sweep-curve-") as cache,
-        Lab(Path(cache), accelerator="tcg") as lab,
+        Lab(cache_directory(), accelerator="tcg") as lab,
     ):
         chosen = beside.configurations(lab.image.release) if options.policies else []
         now = curve.measure(
