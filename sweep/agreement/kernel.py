@@ -11,11 +11,10 @@ from sweep.agreement import sample
 from sweep.agreement.model import AgreementError
 from sweep.agreement.run import Host, Measured
 from sweep.backends.evaluator import EvaluationError, Scenario
-from sweep.backends.kernel.build import policy_sources, sources
 from sweep.backends.kernel.errors import LabError
-from sweep.backends.kernel.evaluator import boot_of, machine_key
+from sweep.backends.kernel.evaluator import boot_of, machine_key, trial
+from sweep.backends.kernel.fingerprint import module_digest
 from sweep.backends.kernel.lab import Lab, LabResult
-from sweep.backends.kernel.request import LabTrial
 from sweep.backends.kernel.settings import KernelSettings
 from sweep.machine import Machine
 from sweep.trial import Configuration
@@ -37,13 +36,10 @@ def host(machine: Machine, settings: KernelSettings, lab: Lab, seed: int) -> Hos
     One trial beforehand says what the guest is, and warms it up: the first one after a boot pages code in.
     Raises AgreementError where no guest can be had.
     """
-    object_bytes = machine.resolved()["object_bytes"]
 
     def run(replay: Replay, configuration: Configuration, seed: int) -> LabResult:
         scenario = Scenario(machine.name, "", replay, machine, seed)
-        params = configuration.mapping()
-        trial = LabTrial(replay, configuration.policy, params, object_bytes, seed, settings.memcg)
-        return lab.run(trial, boot_of(scenario, settings))
+        return lab.run(trial(scenario, configuration, settings), boot_of(scenario, settings))
 
     def measure(replay: Replay, configuration: Configuration, seed: int) -> Measured:
         answer = run(replay, configuration, seed).answer
@@ -61,5 +57,5 @@ def host(machine: Machine, settings: KernelSettings, lab: Lab, seed: int) -> Hos
 
 def _build(settings: KernelSettings) -> str:
     """16 hexadecimal digits of the module's sources and of how trials are run."""
-    text = repr((sorted(sources(policy_sources()).items()), settings))
+    text = repr((module_digest(), settings))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
