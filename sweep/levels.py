@@ -26,6 +26,19 @@ LADDERS: Final[tuple[tuple[Backend, ...], ...]] = (
 )
 """From the cheap level to the one whose figures are reported."""
 
+MinBlocks: TypeAlias = Annotated[int, Field(ge=2, le=1000, description="Of a configuration in one scenario.")]
+MaxBlocks: TypeAlias = Annotated[
+    int, Field(ge=2, le=1000, description="Where ratio_width is not reached before.")
+]
+RatioWidth: TypeAlias = Annotated[
+    float,
+    Field(
+        gt=0,
+        lt=10,
+        description="Blocks are added until every objective's 95 % interval is narrower than this part of its ratio.",
+    ),
+]
+
 MEASURED_BATCH_SIZE: Final = 4
 """Of a measured study that does not say: its trials run one after another, so a larger batch is asked for without
 knowing what its first trials measured."""
@@ -99,14 +112,9 @@ class Native(Section):
         description="Real CPUs, by number, that the benchmark owns; the machine's CPU i runs on the i-th. Empty: the "
         "first ones that may be used.",
     )
-    min_blocks: int = Field(default=2, ge=2, le=1000, description="Of a configuration in one scenario.")
-    max_blocks: int = Field(default=16, ge=2, le=1000, description="Where ratio_width is not reached before.")
-    ratio_width: float = Field(
-        default=0.05,
-        gt=0,
-        lt=10,
-        description="Blocks are added until every objective's 95 % interval is narrower than this part of its ratio.",
-    )
+    min_blocks: MinBlocks = 2
+    max_blocks: MaxBlocks = 16
+    ratio_width: RatioWidth = 0.05
     timeout_s: Seconds = Field(default=60.0, gt=0, description="For a pass, beyond the workload's own time.")
 
     @field_validator("cpus")
@@ -157,14 +165,9 @@ class Kernel(Section):
         default=True, description="rcutree.use_softirq; false: callbacks run in rcuc kthreads."
     )
     memcg: bool = Field(default=False, description="Objects are charged to a control group (SLAB_ACCOUNT).")
-    min_blocks: int = Field(default=2, ge=2, le=1000, description="Of a configuration in one scenario.")
-    max_blocks: int = Field(default=6, ge=2, le=1000, description="Where ratio_width is not reached before.")
-    ratio_width: float = Field(
-        default=0.1,
-        gt=0,
-        lt=10,
-        description="Blocks are added until every objective's 95 % interval is narrower than this part of its ratio.",
-    )
+    min_blocks: MinBlocks = 2
+    max_blocks: MaxBlocks = 6
+    ratio_width: RatioWidth = 0.1
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -32,15 +32,8 @@ class Allocator(StrEnum):
     mimalloc = "mimalloc"
 
 
-class Calibrated(StrEnum):
-    """The backends whose unit costs can be measured, and that the simulator can be held to."""
-
-    native = "native"
-    kernel = "kernel"
-
-
 class Measured(StrEnum):
-    """Where a configuration is measured by hand."""
+    """What is measured, by hand or for a comparison: this machine, or a kernel."""
 
     native = "native"
     kernel = "kernel"

@@ -13,7 +13,6 @@ from sweep.cli.options import (
     Accel,
     Allocator,
     AllocatorOption,
-    Calibrated,
     Cpus,
     Form,
     Format,
@@ -220,8 +219,8 @@ def selftest(
 @app.command()
 def calibrate(
     backend: Annotated[
-        Calibrated, typer.Option(help="What is measured: native, or kernel (in a guest).")
-    ] = Calibrated.native,
+        Measured, typer.Option(help="What is measured: native, or kernel (in a guest).")
+    ] = Measured.native,
     machine: Annotated[
         str, typer.Option(help="The profile to extend: its constants hold, its costs are measured.")
     ] = "vm-2cpu",
@@ -250,8 +249,8 @@ def calibrate(
 @app.command()
 def agree(
     backend: Annotated[
-        Calibrated, typer.Option(help="What is measured: native, or kernel (in a guest).")
-    ] = Calibrated.native,
+        Measured, typer.Option(help="What is measured: native, or kernel (in a guest).")
+    ] = Measured.native,
     machine: Annotated[
         str, typer.Option(help="A profile calibrated on this machine: by name, or a YAML file.")
     ] = "vm-2cpu",

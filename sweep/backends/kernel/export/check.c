@@ -3,8 +3,8 @@
  * check.c - the confirmation: disposes of the same objects through per_object and through the
  * recommended policy, in turns while the module loads, and says on the kernel log what each took.
  *
- * It stands where the lab has its driver and its recorder; the parameters are in parameters.c; platform.c, callbacks.c, fail.c, compat.h, and
- * the policies are the lab's own files.
+ * It stands where the lab has its driver and its recorder; the parameters are in parameters.c;
+ * platform.c, callbacks.c, fail.c, compat.h, and the policies are the lab's own files.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/delay.h>
