@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sweep.agreement.run import Host, Measured
 from sweep.backends.evaluator import EvaluationError, Scenario
-from sweep.backends.native import cpus, disturbance, evaluator, program
+from sweep.backends.native import cpus, disturbance, evaluator, placement, program
 from sweep.backends.native.errors import NativeError
 from sweep.backends.native.settings import NativeSettings
 from sweep.machine import Machine
@@ -23,7 +23,7 @@ def host(machine: Machine, settings: NativeSettings) -> Host:
         scenario = Scenario(machine.name, "", replay, machine, seed)
         request = evaluator.request(scenario, configuration, settings, chosen)
         try:
-            (only,) = program.run(request, timeout_s=settings.timeout_s)
+            only = placement.one_pass(request, timeout_s=settings.timeout_s)
         except NativeError as error:
             raise EvaluationError(str(error), error.cause) from error
         faults = disturbance.faults(only.disturbance, only.duration_ns * machine.nr_cpus)

@@ -20,7 +20,9 @@ class Disturbance:
 
     involuntary_switches: of the threads that play the workload's CPUs. steal_ns: the hypervisor ran something
     else. others_cpu_ns: CPU time of other processes on these CPUs. late_start_*_ns: how late a sleeping CPU
-    thread began a row.
+    thread began a row.line_ns: what a cache line took from the first CPU
+    to the farthest of the others, look by look: `line_waits` looks before the pass was to begin, then before, during
+    and after it; none with one CPU. line_expected_ns: what it should take (placement.py); 0: nobody knows.
     """
 
     involuntary_switches: int
@@ -30,6 +32,9 @@ class Disturbance:
     others_cpu_ns: float
     late_start_max_ns: float
     late_start_mean_ns: float
+    line_waits: int
+    line_ns: tuple[float, ...]
+    line_expected_ns: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,9 @@ def _measurement(metrics: Mapping[str, Any]) -> Measurement:
 
 
 def _disturbance(values: Mapping[str, Any]) -> Disturbance:
-    return Disturbance(**{f.name: _number(f.name, values.get(f.name)) for f in fields(Disturbance)})
+    line_ns = tuple(_number("line_ns", each) for each in _typed(values.get("line_ns"), list, "line_ns"))
+    plain = (f.name for f in fields(Disturbance) if f.name not in ("line_ns", "line_expected_ns"))
+    return Disturbance(line_ns=line_ns, **{name: _number(name, values.get(name)) for name in plain})
 
 
 def _number(name: str, value: Any) -> Any:

@@ -30,7 +30,7 @@ from sweep.backends.costs import (
     evaluate,
     gather_counts,
 )
-from sweep.backends.native import answer, cpus, process
+from sweep.backends.native import answer, cpus, placement, process
 from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.request import Request, pack
 from sweep.machine import Machine
@@ -39,6 +39,8 @@ from sweep.trial import Cause
 
 ROUND_S: Final = 20.0
 """Of a round, about, on a quiet machine."""
+
+FIRST_LOOK_TIMEOUT_S: Final = 60.0
 
 EXIT: Final = DEFAULT_OBJECTS
 """Objects of an exit from which those costs are taken that stand beside another of the same size: a process of
@@ -69,6 +71,8 @@ def measure(machine: Machine, declared: tuple[int, ...], rounds: int, timeout_s:
         workloads.load("giant-exit"), machine.nr_cpus, workloads.Scale(window_ns=(0, 1_000_000))
     )
     request = Request(replay, machine, "per_object", cpus=cpus.choose(declared, machine))
+    placement.one_pass(request, timeout_s=FIRST_LOOK_TIMEOUT_S)  # sees how near the CPUs usually are
+    request = placement.waiting(request)
     ended = process.run([str(program), "-", str(rounds)], pack(request), {}, timeout_s)
     if ended.stopped:
         raise NativeError(

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sweep import units
+from sweep.backends.native import placement
 from sweep.backends.native.answer import Disturbance
+from sweep.backends.native.placement import MOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Limits:
     threads some hundred times; beyond twice that it is somebody else. major_faults: none; all memory is there
     before the start, so one waits for a disk. late_start_mean_ns: a sleeping CPU thread is woken some 50 us
     before its row is due and polls, so rows begin within some microseconds; 100 us means that it did not get
-    its CPU.
+    its CPU. moved: a cache line that took that many times as long from CPU to CPU as it should, or
+    as short: the hypervisor moves virtual CPUs (placement.py).
     """
 
     steal_share: float = 0.02
@@ -30,6 +33,7 @@ class Limits:
     switches_per_cpu_s: float = 5000.0
     major_faults: int = 0
     late_start_mean_ns: float = 100_000.0
+    moved: float = MOVED
 
 
 LIMITS: Final = Limits()
@@ -53,3 +57,5 @@ def _faults(found: Disturbance, cpu_time_ns: float, limits: Limits) -> Iterator[
         yield f"{found.major_faults:,} major page faults"
     if found.late_start_mean_ns > limits.late_start_mean_ns:
         yield f"rows began {units.format_time(found.late_start_mean_ns)} late on average"
+    for line_ns in placement.elsewhere(found, limits.moved):
+        yield f"a cache line took {line_ns:.0f} ns from CPU to CPU instead of {found.line_expected_ns:.0f}"

@@ -13,7 +13,7 @@ from policies import PolicyError
 from sweep.backends import blocks
 from sweep.backends.blocks import Block, Comparison, Plan, baseline
 from sweep.backends.evaluator import Evaluation, EvaluationError, Scenario
-from sweep.backends.native import cpus, disturbance, program
+from sweep.backends.native import cpus, disturbance, placement
 from sweep.backends.native.answer import Pass
 from sweep.backends.native.errors import NativeError
 from sweep.backends.native.fingerprint import Fingerprint
@@ -80,13 +80,12 @@ def compare(
 
     def measure(each: Configuration) -> Pass:
         try:
-            (only,) = program.run(request(scenario, each, settings, chosen), timeout_s=settings.timeout_s)
+            return placement.one_pass(request(scenario, each, settings, chosen), timeout_s=settings.timeout_s)
         except NativeError as error:
             if each == base != configuration and not error.cause.is_the_machines:
                 # The candidate is not to blame for what the baseline does.
                 raise NativeError(Cause.ENVIRONMENT, f"the baseline cannot be measured: {error}") from error
             raise
-        return only
 
     return blocks.compare(
         measure,

@@ -99,7 +99,8 @@ def _what(request: Request) -> str:
 def _own_time_s(request: Request) -> float:
     rows = min(request.nr_warmup_rows, len(request.replay.t_ns))
     warmup_ns = int(request.replay.t_ns[rows - 1]) if rows else 0
-    return (request.passes * request.replay.duration_ns + warmup_ns) / 1e9
+    waits = request.passes + bool(rows)
+    return (request.passes * request.replay.duration_ns + warmup_ns + waits * request.line_patience_ns) / 1e9
 
 
 def _environment(request: Request) -> dict[str, str]:

@@ -36,7 +36,8 @@ class Request:
     cpus: by number; the i-th is the machine's CPU i, those beyond `machine.nr_cpus` are for helper threads.
     passes: measured passes over the workload, each from a fresh state. nr_warmup_rows: rows of an unmeasured
     pass before them. seed: of the readers. stress: readers without pause, for tests of safety; times mean
-    nothing then.
+    nothing then.line_ns: a pass begins when a cache line takes between so much and so much from the first
+    CPU to the farthest of the others, or after line_patience_ns.
     """
 
     replay: Replay
@@ -51,6 +52,8 @@ class Request:
     seed: int = 0
     stress: bool = False
     max_drain_ns: int = MAX_DRAIN_NS
+    line_ns: tuple[float, float] = (0.0, 0.0)
+    line_patience_ns: int = 0
 
 
 def pack(request: Request) -> bytes:
@@ -85,6 +88,9 @@ def pack(request: Request) -> bytes:
                 "nr_warmup_rows": request.nr_warmup_rows,
                 "seed": request.seed % 2**64,
                 "max_drain_ns": request.max_drain_ns,
+                "line_from_ns": request.line_ns[0],
+                "line_to_ns": request.line_ns[1],
+                "line_patience_ns": request.line_patience_ns,
                 "machine": structs.by_field(ffi, "struct sim_machine", request.machine.resolved()),
                 "workload": structs.by_field(ffi, "struct sim_workload", workload),
                 "nr_cpu_set": len(request.cpus),

@@ -212,7 +212,7 @@ static void put_details(const struct policy_run *run, const struct pass_result *
 	put_count("rss_peak_bytes", r->after.peak_rss_bytes);
 }
 
-static void put_disturbance(const struct disturbance *d)
+static void put_disturbance(const struct policy_run *run, const struct disturbance *d)
 {
 	put_count("involuntary_switches", d->involuntary_switches);
 	put_count("minor_faults", d->minor_faults);
@@ -222,6 +222,11 @@ static void put_disturbance(const struct disturbance *d)
 	put("own_cpu_ns", NULL, d->own_cpu_ns);
 	put("late_start_mean_ns", NULL, d->late_start_mean_ns);
 	put("late_start_max_ns", NULL, d->late_start_max_ns);
+	put_count("line_waits", run->placement.waits);
+	printf(", \"line_ns\": [");
+	for (u32 i = 0; i < run->placement.nr; i++)
+		printf("%s%.1f", i ? ", " : "", run->placement.line_ns[i]);
+	printf("]");
 }
 
 void answer(u32 pass, const struct policy_run *run, const struct pass_result *result)
@@ -236,7 +241,7 @@ void answer(u32 pass, const struct policy_run *run, const struct pass_result *re
 	put_details(run, result);
 	printf("}, \"disturbance\": {");
 	first = true;
-	put_disturbance(&result->disturbance);
+	put_disturbance(run, &result->disturbance);
 	printf("}}\n");
 	fflush(stdout);
 }

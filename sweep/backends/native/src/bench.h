@@ -52,6 +52,7 @@ void contexts_setup(struct policy_run *run);
 void contexts_start(struct policy_run *run);
 void contexts_join(struct policy_run *run, enum role role);
 void contexts_cpu_time(struct policy_run *run, bool end);
+void sleep_ns(u64 ns);
 void bind_thread(pthread_t thread, const s32 *cpus, u32 nr);
 struct cpu *cpu_here(struct policy_run *run);
 void kick_all(struct policy_run *run);
@@ -66,6 +67,13 @@ static inline void kick(struct waiter *w)
 				      atomic_load_explicit(&here->count.wakeups, memory_order_relaxed) + 1,
 				      memory_order_relaxed);
 }
+
+/* placement.c: of the workload's CPUs, the first ones of the set */
+void placement_wait(struct placement *p, const struct native_request *asked,
+		    const s32 *cpus); /* begins anew */
+void placement_look(struct placement *p, const struct native_request *asked, const s32 *cpus);
+bool placement_moved(const struct placement *p,
+		     const struct native_request *asked); /* since it was waited for */
 
 /* rows.c */
 void rows_deal(struct policy_run *run);

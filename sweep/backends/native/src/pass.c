@@ -88,13 +88,6 @@ static struct policy_run *setup(const struct input *input, s64 nr_rows)
 	return run;
 }
 
-static void sleep_ns(u64 ns)
-{
-	struct waiter nobody = { 0 };
-
-	waiter_sleep(&nobody, 0, clock_now() + clock_of_ns((double)ns));
-}
-
 /* ---- the measured span ---- */
 
 static bool rows_are_over(const struct policy_run *run)
@@ -117,7 +110,9 @@ static void measure(struct policy_run *run, struct pass_result *result)
 
 		if (rows_are_over(run))
 			break;
-		waiter_sleep(&run->rows_over, ticket, NEVER);
+		waiter_sleep(&run->rows_over, ticket, run->placement.next ? run->placement.next : NEVER);
+		if (run->placement.next && clock_now() >= run->placement.next)
+			placement_look(&run->placement, run->req, run->cpu_set);
 	}
 	while (clock_now() < planned)
 		waiter_sleep(&nobody, 0, planned);
@@ -203,6 +198,7 @@ void run_pass(const struct input *input, s64 nr_rows, struct pass_result *result
 
 	memset(result, 0, sizeof(*result));
 	here = run->main;
+	placement_wait(&run->placement, run->req, run->cpu_set);
 	urcu_setup(run);
 	urcu_enter(run->main);
 	contexts_start(run);
@@ -221,6 +217,7 @@ void run_pass(const struct input *input, s64 nr_rows, struct pass_result *result
 	contexts_join(run, NR_ROLES);
 	urcu_leave(run->main);
 	urcu_teardown(run);
+	placement_look(&run->placement, run->req, run->cpu_set);
 	if (run->on_slab)
 		slab_check(run, alive_at_end(run));
 	result->disturbance = disturbance_of(run, &result->before, &result->after);

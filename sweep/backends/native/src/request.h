@@ -48,6 +48,8 @@ struct native_request {
 	int32_t nr_warmup_rows; /* rows of a pass before the first one, which is not measured */
 	uint64_t seed;		/* of the readers */
 	int64_t max_drain_ns;	/* everything must have been freed so long after the last row */
+	double line_from_ns, line_to_ns; /* a pass begins when a line goes between its CPUs in such a time, */
+	int64_t line_patience_ns;	 /* or when it has waited for that so long */
 	struct sim_machine machine;
 	struct sim_workload workload; /* its pointers are not looked at */
 	int32_t nr_cpu_set;	      /* at least machine.nr_cpus; the first ones carry the workload's CPUs */
@@ -59,6 +61,6 @@ struct native_request {
  * int64_t[nr_preempted_quantiles], pressure_t_ns, pressure_permille int64_t[nr_pressure]. */
 
 #define NATIVE_MAGIC "rcubench"
-#define NATIVE_VERSION 1
+#define NATIVE_VERSION 2
 
 #endif

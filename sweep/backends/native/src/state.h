@@ -305,6 +305,16 @@ struct gp {
 	struct waiter waiter cache_aligned;
 };
 
+/* ---- how far apart the CPUs are ---- */
+
+#define MAX_LOOKS 2048
+
+struct placement {
+	double line_ns[MAX_LOOKS]; /* look by look: before the pass, during, after */
+	u32 nr, waits;		   /* waits: before the last one at which the pass was still to wait */
+	u64 next;		   /* units; 0: nobody looks, there is one CPU */
+};
+
 /* ---- the whole ---- */
 
 struct policy_run {
@@ -343,6 +353,7 @@ struct policy_run {
 	u32 *slab_of;
 
 	struct gp gp;
+	struct placement placement;
 
 	/* work.c */
 	struct lock work_lock;

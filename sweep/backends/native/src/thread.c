@@ -26,6 +26,13 @@ void bind_thread(pthread_t thread, const s32 *cpus, u32 nr)
 				 strerror(error));
 }
 
+void sleep_ns(u64 ns)
+{
+	struct waiter nobody = { 0 };
+
+	waiter_sleep(&nobody, 0, clock_now() + clock_of_ns((double)ns));
+}
+
 struct cpu *cpu_here(struct policy_run *run)
 {
 	int real;

@@ -26,6 +26,8 @@ QUIET: dict[str, Any] = {
     "others_cpu_ns": 0,
     "late_start_max_ns": 0,
     "late_start_mean_ns": 0.0,
+    "line_waits": 0,
+    "line_ns": [45.0, 45.0],
 }
 
 

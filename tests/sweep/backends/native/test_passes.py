@@ -193,6 +193,8 @@ def test_disturbance_is_told(program: Path) -> None:
         "own_cpu_ns",
         "late_start_mean_ns",
         "late_start_max_ns",
+        "line_waits",
+        "line_ns",
     }
     assert measured["disturbance"]["own_cpu_ns"] > 0
 

@@ -83,7 +83,11 @@ static inline u64 clock_fenced(void)
 }
 extern double fenced_ns; /* what a pair of them measures of nothing */
 
+#define ATTEMPTS 4 /* at a probe during which the CPUs were moved (placement.c) */
+
 void series_add(enum series series, u32 objects, double ns);
+u32 series_mark(void);
+void series_rewind(u32 mark); /* what came since then does not count */
 void series_print(u32 round);
 
 /* objects.c: all probes of one round */
@@ -94,6 +98,6 @@ void probe_flush(struct policy_run *run, struct cpu *c);
 void probe_scan(struct policy_run *run, struct cpu *c);
 
 /* threads.c */
-void probe_threads(const s32 *cpus);
+void probe_threads(const struct input *input);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_SECONDS_PER_ROUND 120
+#define MAX_SECONDS_PER_ROUND 400
 
 static const char *const names[NR_SERIES] = {
 	[S_UNLINK] = "unlink",
@@ -72,6 +72,16 @@ void series_add(enum series series, u32 objects, double ns)
 
 	if (place < MAX_SAMPLES)
 		samples[place] = (struct sample){ series, objects, ns };
+}
+
+u32 series_mark(void)
+{
+	return atomic_load(&nr_samples);
+}
+
+void series_rewind(u32 mark)
+{
+	atomic_store(&nr_samples, mark);
 }
 
 static int by_series(const void *a, const void *b)
@@ -151,7 +161,7 @@ int main(int argc, char **argv)
 	for (u32 round = 0; round < (u32)rounds; round++) {
 		alarm(MAX_SECONDS_PER_ROUND);
 		probe_objects(&input);
-		probe_threads(input.cpu_set);
+		probe_threads(&input);
 		series_print(round);
 	}
 	printf("{\"done\": true}\n");

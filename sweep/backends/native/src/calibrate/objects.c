@@ -228,25 +228,40 @@ static struct sim_workload exits(void)
 	};
 }
 
+/* True if the CPUs were moved meanwhile. */
+static bool run_probe(const struct input *input)
+{
+	struct input mine = *input;
+	struct pass_result result;
+	struct policy_run *run;
+	bool moved;
+
+	nr_exits = 0;
+	memset(batches, 0, sizeof(batches));
+	mine.policy = &probe_policy;
+	mine.params = NULL;
+	mine.w = exits();
+	mine.header.workload = mine.w;
+	mine.header.rcu = probe->offloaded ? NATIVE_RCU_OFFLOADED : NATIVE_RCU_SOFTIRQ;
+	mine.header.machine.nocb = probe->offloaded;
+	mine.header.allocator = NATIVE_ALLOC_SLAB;
+	mine.header.stress = 0;
+	run_pass(&mine, mine.w.nr_rows, &result, &run);
+	moved = placement_moved(&run->placement, run->req);
+	pass_free(run);
+	return moved;
+}
+
 void probe_objects(const struct input *input)
 {
 	for (u32 i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
-		struct input mine = *input;
-		struct pass_result result;
-		struct policy_run *run;
-
 		probe = &probes[i];
-		nr_exits = 0;
-		memset(batches, 0, sizeof(batches));
-		mine.policy = &probe_policy;
-		mine.params = NULL;
-		mine.w = exits();
-		mine.header.workload = mine.w;
-		mine.header.rcu = probe->offloaded ? NATIVE_RCU_OFFLOADED : NATIVE_RCU_SOFTIRQ;
-		mine.header.machine.nocb = probe->offloaded;
-		mine.header.allocator = NATIVE_ALLOC_SLAB;
-		mine.header.stress = 0;
-		run_pass(&mine, mine.w.nr_rows, &result, &run);
-		pass_free(run);
+		for (u32 k = 0; k < ATTEMPTS; k++) {
+			const u32 mark = series_mark();
+
+			if (!run_probe(input) || k + 1 == ATTEMPTS)
+				break;
+			series_rewind(mark);
+		}
 	}
 }

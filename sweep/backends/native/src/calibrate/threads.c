@@ -166,7 +166,7 @@ static void stop(pthread_t thread)
 	pthread_join(thread, NULL);
 }
 
-void probe_threads(const s32 *cpus)
+static void all_of(const s32 *cpus)
 {
 	struct context *before = here;
 	cpu_set_t allowed;
@@ -190,4 +190,20 @@ void probe_threads(const s32 *cpus)
 	stop(thread);
 	pthread_setaffinity_np(pthread_self(), sizeof(allowed), &allowed);
 	here = before;
+}
+
+void probe_threads(const struct input *input)
+{
+	static struct placement placement;
+
+	for (u32 i = 0; i < ATTEMPTS; i++) {
+		const u32 mark = series_mark();
+
+		placement_wait(&placement, &input->header, input->cpu_set);
+		all_of(input->cpu_set);
+		placement_look(&placement, &input->header, input->cpu_set);
+		if (i + 1 == ATTEMPTS || !placement_moved(&placement, &input->header))
+			break;
+		series_rewind(mark);
+	}
 }
