@@ -147,6 +147,7 @@ class Costs(_Frozen):
     walk_ns: Entry[CostNs]
     store_ns: Entry[CostNs]
     compare_ns: Entry[CostNs]
+    clock_ns: Entry[CostNs]
     lock_ns: Entry[CostNs]
     lock_handoff_ns: Entry[CostNs]
     call_rcu_ns: Entry[CostNs]

@@ -224,6 +224,7 @@ FORMULAS: Final[tuple[Formula, ...]] = (
         lambda get, m: get("sort"),
         "insertion sort of 16 addresses in falling order, per comparison",
     ),
+    Formula("costs.clock_ns", lambda get, m: get("now") - get("unlink"), f"plat_now_ns() per object, {_OF}"),
     Formula(
         "costs.lock_ns",
         lambda get, m: get("lock") - get("unlink"),

@@ -62,6 +62,7 @@ struct sim_machine {
 	int64_t object_cold_ps; /* on top, per object that nobody has touched for cool_ps */
 	int64_t cool_ps; /* until what is not used has left the caches; the costs above rise linearly up to it */
 	int64_t link_ps, walk_ps, store_ps, compare_ps;
+	int64_t clock_ps;	    /* plat_now_ns() */
 	int64_t lock_ps;	    /* lock and unlock, nobody else there */
 	int64_t lock_handoff_ps;    /* on top, when somebody else held it or had it last */
 	int64_t call_rcu_ps;	    /* not offloaded */

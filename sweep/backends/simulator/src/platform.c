@@ -20,6 +20,7 @@ u32 plat_nr_cpus(struct policy_run *s)
 
 u64 plat_now_ns(struct policy_run *s)
 {
+	s->now += s->m.clock_ps;
 	return (u64)(s->now / PS_PER_NS);
 }
 

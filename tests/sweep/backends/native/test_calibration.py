@@ -38,6 +38,7 @@ TRUTH: dict[tuple[str, int], float] = {
     (name, size): each + COLD / size for name, each in BY_SIZE.items() for size in (12, SMALL, EXIT, LARGE)
 } | {
     ("stamp", EXIT): 21.0,
+    ("now", EXIT): 26.0,
     ("store", EXIT): 21.0,
     ("lock", EXIT): 26.0,
     ("snapshot", EXIT): 22.0,

@@ -93,6 +93,7 @@ static struct sim_machine machine(int constant, int nocb, int lazy)
 		.link_ps = 2000,
 		.walk_ps = 20000,
 		.store_ps = 1500,
+		.clock_ps = 15000,
 		.compare_ps = 3000,
 		.lock_ps = 12000,
 		.lock_handoff_ps = 60000,

@@ -158,6 +158,7 @@ def kernel(hz: int = 250, nr_cpus: int = 2, *, nocb: bool = False, lazy: bool = 
                 "link_ps": 2_000,
                 "walk_ps": 20_000,
                 "store_ps": 1_500,
+                "clock_ps": 15_000,
                 "compare_ps": 3_000,
                 "lock_ps": 12_000,
                 "lock_handoff_ps": 60_000,

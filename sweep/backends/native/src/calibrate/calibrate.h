@@ -23,6 +23,7 @@ enum series {
 	S_UNLINK, /* a turn of the loop over the objects, with one store into each, the first touch of it */
 	S_UNLINK_YOUNG,	      /* ... of objects that were just born */
 	S_STAMP,	      /* ... and another reading of the clock, which is not taken off */
+	S_NOW,		      /* ... and plat_now_ns() */
 	S_STORE,	      /* ... and another store */
 	S_LINK,		      /* ... linked instead of touched */
 	S_LOCK,		      /* ... and plat_lock(), plat_unlock() */

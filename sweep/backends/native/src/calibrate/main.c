@@ -13,6 +13,7 @@ static const char *const names[NR_SERIES] = {
 	[S_UNLINK] = "unlink",
 	[S_UNLINK_YOUNG] = "unlink_young",
 	[S_STAMP] = "stamp",
+	[S_NOW] = "now",
 	[S_STORE] = "store",
 	[S_LINK] = "link",
 	[S_LOCK] = "lock",

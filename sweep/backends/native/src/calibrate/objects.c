@@ -20,6 +20,7 @@ static const struct probe probes[] = {
 	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false },
 	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 8000, false, false },
 	{ STAMP, S_STAMP, LATER, ARRAY, 250, false, false },
+	{ NOW, S_NOW, LATER, ARRAY, 250, false, false },
 	{ STORE, S_STORE, LATER, ARRAY, 250, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 40, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 250, false, false },
@@ -80,6 +81,9 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 		break;
 	case STAMP:
 		object->word = clock_now();
+		break;
+	case NOW:
+		object->word = plat_now_ns(run);
 		break;
 	case STORE:
 		b->others[b->nr] = object;

@@ -15,7 +15,7 @@
 #define GAP_NS 20000	/* callbacks further apart than this were not run in one go */
 #define WARM_UP_EXITS 1 /* whose samples are dropped */
 
-enum in_call { TOUCH, STAMP, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
+enum in_call { TOUCH, STAMP, NOW, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
 enum at_end { LATER, SLABS, BULK, SORT, SMALL, STEPS };
 enum in_callback { ARRAY, CHAIN, CHAIN_BULK, ARRAY_BULK, EACH_FREES, EACH_NOTHING };
 
