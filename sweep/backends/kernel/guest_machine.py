@@ -9,6 +9,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -51,7 +52,11 @@ def _dies_with_us() -> list[str]:
 
 
 class Guest:
-    """A booted guest with the module loaded. A context manager: at its end no process is left."""
+    """A booted guest with the module loaded. A context manager: at its end no process is left.
+
+    Where its time goes by instructions, it stands still between requests: idle, it would skip from tick to tick
+    on all of a CPU.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Guest:
         """Boots, within BOOT_TIMEOUT_S if no other time is given. Raises GuestError when it does not, and LabError
         where QEMU is missing."""
         self.accelerator = accelerator
+        self._stands_still = settings.icount is not None
         self._directory = tempfile.TemporaryDirectory(prefix="rcu-sweep-guest-")
         self._console = Path(self._directory.name) / "console"
         self._port, theirs = socket.socketpair()
@@ -83,6 +89,7 @@ class Guest:
             ready = self._answer(boot_timeout_s or BOOT_TIMEOUT_S[accelerator])
             if ready.get("ready") != 0:
                 raise self._error(f"the module could not be loaded ({os.strerror(ready.get('ready', 0))})")
+            self._rest()
         except BaseException:
             self.close()
             raise
@@ -115,6 +122,7 @@ class Guest:
         until = time.monotonic() + timeout_s
         while not (line := self._answer(until - time.monotonic())).get("done"):
             yield line
+        self._rest()
 
     def trial(self, request: bytes, timeout_s: float) -> list[dict[str, Any]]:
         """Run a trial to its end."""
@@ -127,6 +135,7 @@ class Guest:
         self._send(Frame.CURVE, words.encode())
         while not (line := self._answer(line_timeout_s)).get("done"):
             yield line
+        self._rest()
 
     def abort(self, timeout_s: float = 60.0) -> None:
         """End the trial that runs, if any; what it had said is dropped. Raises GuestError."""
@@ -134,6 +143,7 @@ class Guest:
         until = time.monotonic() + timeout_s
         while "aborted" not in self._answer(until - time.monotonic()):
             pass
+        self._rest()
 
     def unload(self, timeout_s: float = 60.0) -> int:
         """Unload the module: 0, or the error number (EAGAIN while a trial runs). Raises GuestError, also when slab
@@ -141,6 +151,7 @@ class Guest:
         self._send(Frame.UNLOAD)
         left = int(self._answer(timeout_s)["caches_left"])
         error = int(self._answer(timeout_s)["unloaded"])
+        self._rest()
         if left:
             raise self._error(f"the module is gone, and {left} of its slab caches are left")
         return error
@@ -148,7 +159,9 @@ class Guest:
     def load(self, timeout_s: float = 60.0) -> int:
         """Load the module again: 0, or the error number. Raises GuestError."""
         self._send(Frame.LOAD)
-        return int(self._answer(timeout_s)["loaded"])
+        error = int(self._answer(timeout_s)["loaded"])
+        self._rest()
+        return error
 
     def close(self) -> None:
         """End the guest: asked first, then by its process id."""
@@ -165,7 +178,12 @@ class Guest:
 
     # -- the port ---------------------------------------------------------------------------------
 
+    def _rest(self) -> None:
+        if self._stands_still:
+            self._process.send_signal(signal.SIGSTOP)
+
     def _send(self, kind: Frame, data: bytes = b"") -> None:
+        self._process.send_signal(signal.SIGCONT)
         try:
             self._port.settimeout(60.0)
             self._port.sendall(struct.pack("=IIQ", kind, 0, len(data)) + data)
