@@ -22,7 +22,7 @@ from tests.sweep.execute.evaluates import Trade
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(12)
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def tables(place: Path) -> list[bytes]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_it_comes_to_the_same_tables(tmp_path: Path) -> None:
     dice = random.Random("ladder")
     whole = tmp_path / "whole"

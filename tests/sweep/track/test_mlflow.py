@@ -87,7 +87,7 @@ def content(place: Path) -> object:
     return shown
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 class TestMlflow(TrackerContract):
     @pytest.fixture(autouse=True)
     def _database(self, tmp_path: Path, empty_database: Path, silent_port: int) -> None:
