@@ -17,7 +17,7 @@ KILLS = 15
 """Of each kind; four kinds."""
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.sweep.driven"])
+PROCESSES.set_forkserver_preload(["tests.sweep.driven", "optuna", "pandas"])  # what a life imports
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,15 @@ from tests.sweep.ladder.driven import drive
 KILLS = 3
 STUDIES = ("climb.simulator", "climb")
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.sweep.ladder.driven"])
+PROCESSES.set_forkserver_preload(  # what a life imports
+    [
+        "tests.sweep.ladder.driven",
+        "optuna",
+        "pandas",
+        "matplotlib.backends.backend_agg",
+        "plotly.graph_objects",
+    ]
+)
 
 
 def life(place: Path, lives_s: float | None) -> bool:
