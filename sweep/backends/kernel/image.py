@@ -13,6 +13,7 @@ from sweep.backends.kernel.errors import LabError
 from sweep.packages import KERNEL_LAB
 
 _ROOT: Final = "SWEEP_KERNEL_ROOT"
+_RELEASE: Final = "SWEEP_KERNEL_RELEASE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,21 @@ def kernel_root() -> Path:
     return Path(os.environ.get(_ROOT, "/"))
 
 
-def find_image() -> KernelImage:
+def find_image(release: str = "") -> KernelImage:
     """The newest kernel below $SWEEP_KERNEL_ROOT (default /) that has an image in boot/ and headers in
-    lib/modules/RELEASE/build or usr/src/linux-headers-RELEASE. Raises LabError if there is none."""
-    root = kernel_root()
+    lib/modules/RELEASE/build or usr/src/linux-headers-RELEASE. release: that, or how it begins (6.1); by default
+    $SWEEP_KERNEL_RELEASE, or any. Raises LabError if there is none."""
+    root, wanted = kernel_root(), release or os.environ.get(_RELEASE, "")
     images = [
         image for path in (root / "boot").glob("vmlinuz-*") if (image := _image(root, path)) is not None
     ]
     if not images:
         raise LabError(f"no kernel with its headers below {root}: {KERNEL_LAB} (or set {_ROOT})")
-    return max(images, key=lambda image: [int(n) for n in re.findall(r"\d+", image.release)])
+    matching = [i for i in images if not wanted or re.match(rf"{re.escape(wanted)}(?![^.-])", i.release)]
+    if not matching:
+        there = ", ".join(sorted(image.release for image in images))
+        raise LabError(f"no kernel {wanted} with its headers below {root}, but {there}: mend {_RELEASE}")
+    return max(matching, key=lambda image: [int(n) for n in re.findall(r"\d+", image.release)])
 
 
 def _image(root: Path, vmlinuz: Path) -> KernelImage | None:
