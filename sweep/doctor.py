@@ -257,7 +257,7 @@ def _boot_with_kvm() -> None:
     """Boots a guest as the lab does."""
     with tempfile.TemporaryDirectory(prefix="rcu-sweep-doctor-") as place:
         image = find_image()
-        archive = initramfs(build(image.headers, Path(place)), Path(place))
+        archive = initramfs(build(image.headers, Path(place)), Path(place), image.drivers)
         Guest(image, archive, BootSettings(), "kvm", _KVM_BOOT_TIMEOUT_S).close()
 
 

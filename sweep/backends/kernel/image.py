@@ -15,14 +15,22 @@ from sweep.packages import KERNEL_LAB
 _ROOT: Final = "SWEEP_KERNEL_ROOT"
 _RELEASE: Final = "SWEEP_KERNEL_RELEASE"
 
+_PORT: Final = (
+    *("virtio/virtio_ring", "virtio/virtio", "virtio/virtio_pci_modern_dev", "virtio/virtio_pci_legacy_dev"),
+    *("virtio/virtio_pci", "char/virtio_console"),
+)
+"""Drivers of the guest's port, in the order of their needs. In Debian's 6.1 they are modules, in 6.12 built in."""
+
 
 @dataclass(frozen=True, slots=True)
 class KernelImage:
-    """release: as `uname -r` in the guest. headers: its build directory."""
+    """release: as `uname -r` in the guest. headers: its build directory. drivers: modules of its that the guest's port
+    needs, in the order in which they are loaded."""
 
     release: str
     vmlinuz: Path
     headers: Path
+    drivers: tuple[Path, ...] = ()
 
 
 def kernel_root() -> Path:
@@ -51,7 +59,10 @@ def _image(root: Path, vmlinuz: Path) -> KernelImage | None:
     release = vmlinuz.name.removeprefix("vmlinuz-")
     places = (root / "lib/modules" / release / "build", root / "usr/src" / f"linux-headers-{release}")
     headers = next((place for place in places if (place / "Makefile").exists()), None)
-    return KernelImage(release, vmlinuz, headers) if headers else None
+    drivers = (root / "lib/modules" / release / "kernel/drivers" / f"{name}.ko" for name in _PORT)
+    return (
+        KernelImage(release, vmlinuz, headers, tuple(d for d in drivers if d.exists())) if headers else None
+    )
 
 
 def find_program(name: str) -> str:
