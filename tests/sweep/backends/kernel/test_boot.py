@@ -94,6 +94,23 @@ def test_the_newest_kernel_with_headers_is_taken_of_the_release_that_is_wanted(
     assert find_image("6.12.3").release == "6.12.3"
 
 
+def test_drivers_that_are_modules_come_in_the_order_of_their_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As modules.dep of Debian's 6.1 has them."""
+    monkeypatch.setenv("SWEEP_KERNEL_ROOT", str(tmp_path))
+    files = ["boot/vmlinuz-6.1.9", "lib/modules/6.1.9/build/Makefile"]
+    needs = {"virtio/virtio": ["virtio/virtio_ring"], "virtio/virtio_ring": []}
+    needs["char/virtio_console"] = ["virtio/virtio", "virtio/virtio_ring"]
+    files += [f"lib/modules/6.1.9/kernel/drivers/{name}.ko" for name in needs]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    found = [f"{driver.parent.name}/{driver.stem}" for driver in find_image().drivers]
+    assert sorted(found) == sorted(needs)
+    assert all(found.index(need) < found.index(name) for name, those in needs.items() for need in those)
+
+
 @pytest.mark.parametrize(("said", "boots"), [("[ 4.6] Oops: int3: 0000 [#1]", 3), ("[ 4.6] Kernel panic", 1)])
 def test_only_what_the_emulator_broke_is_booted_again(
     said: str, boots: int, packages: None, cache: Path, monkeypatch: pytest.MonkeyPatch
