@@ -13,13 +13,12 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from sweep.backends.kernel.boot import Accelerator, BootSettings
 from sweep.backends.kernel.console import extract
@@ -70,16 +69,16 @@ class Guest:
         where QEMU is missing."""
         self.accelerator = accelerator
         self._stands_still = settings.icount is not None
-        self._directory = tempfile.TemporaryDirectory(prefix="rcu-sweep-guest-")
-        self._console = Path(self._directory.name) / "console"
+        program = find_program("qemu-system-x86_64")
+        # Files in memory: whoever is killed leaves none behind.
+        self._console, self._errors = (os.fdopen(os.memfd_create(name)) for name in ("console", "errors"))
         self._port, theirs = socket.socketpair()
         self._received = b""
-        arguments = settings.arguments(accelerator, image.vmlinuz, initramfs, self._console, theirs.fileno())
-        program = find_program("qemu-system-x86_64")
-        self._errors = (Path(self._directory.name) / "errors").open("w+")
+        console = Path(f"/dev/fd/{self._console.fileno()}")
+        arguments = settings.arguments(accelerator, image.vmlinuz, initramfs, console, theirs.fileno())
         self._process = subprocess.Popen(
             [*_dies_with_us(), program, *arguments],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[self._console.fileno(), theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
@@ -109,7 +108,7 @@ class Guest:
 
     def console(self) -> str:
         """All that the guest's kernel has said so far."""
-        return self._console.read_text(errors="replace") if self._console.exists() else ""
+        return _text(self._console)
 
     # -- trials -----------------------------------------------------------------------------------
 
@@ -172,9 +171,8 @@ class Guest:
             except (GuestError, subprocess.TimeoutExpired):
                 self._process.kill()
                 self._process.wait()
-        self._port.close()
-        self._errors.close()
-        self._directory.cleanup()
+        for each in (self._port, self._console, self._errors):
+            each.close()
 
     # -- the port ---------------------------------------------------------------------------------
 
@@ -216,7 +214,10 @@ class Guest:
         return data
 
     def _error(self, what: str) -> GuestError:
-        if not self._errors.closed:
-            self._errors.flush()
-        said = (Path(self._directory.name) / "errors").read_text(errors="replace").strip()
-        return GuestError("\n".join(part for part in (what, said, extract(self.console())) if part))
+        parts = (what, _text(self._errors).strip(), extract(self.console()))
+        return GuestError("\n".join(part for part in parts if part))
+
+
+def _text(file: IO[str]) -> str:
+    """All that QEMU has written to it. By pread(): its place in the file is QEMU's, too, which must not move."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")
