@@ -55,9 +55,11 @@ def examine(*, boot: bool) -> Iterator[Part]:
     for name, library in allocators.LIBRARIES.items():
         yield _library(name, "native backend: allocator", library)
     yield _program("QEMU", "kernel lab", "qemu-system-x86_64", apt("QEMU"))
-    yield _image()
+    yield _image("", "kernel lab", KERNEL_LAB)
+    yield _image("6.1", "tests of the module on an older kernel", apt("kernel image 6.1"))
     yield _headers("6.12", "kernel lab, exported module", apt("headers 6.12"))
     yield _headers("6.1", "exported module", apt("headers 6.1"))
+    yield _program("sparse", "tests of the module's sources", "sparse", apt("sparse"))
     yield _kvm(boot)
     yield _program("busybox", "tests of the exported module", "busybox", apt("busybox"), ask="--help")
     yield _program("bpftrace", "recording workloads", "bpftrace", apt("bpftrace"))
@@ -194,13 +196,13 @@ def _program(name: str, purpose: str, program: str, install: str, *, ask: str = 
     return Part(name, purpose, True, number.group() if number else "", True)
 
 
-def _image() -> Part:
+def _image(release: str, purpose: str, install: str) -> Part:
+    name = f"kernel image {release}".strip()
     try:
-        image = find_image()
+        image = find_image(release)
     except LabError:
-        why = "no kernel image with its headers"
-        return Part("kernel image", "kernel lab", False, "", False, why, KERNEL_LAB)
-    return Part("kernel image", "kernel lab", True, image.release, True)
+        return Part(name, purpose, False, "", False, "no kernel image with its headers", install)
+    return Part(name, purpose, True, image.release, True)
 
 
 def _headers(series: str, purpose: str, install: str) -> Part:
@@ -255,7 +257,7 @@ def _boot_with_kvm() -> None:
     """Boots a guest as the lab does."""
     with tempfile.TemporaryDirectory(prefix="rcu-sweep-doctor-") as place:
         image = find_image()
-        archive = initramfs(build(image.headers, Path(place)), Path(place))
+        archive = initramfs(build(image.headers, Path(place)), Path(place), image.drivers)
         Guest(image, archive, BootSettings(), "kvm", _KVM_BOOT_TIMEOUT_S).close()
 
 

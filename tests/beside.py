@@ -35,6 +35,26 @@ def turn(*, alone: bool) -> Iterator[None]:
         yield
 
 
+class Turns:
+    """Of the tests of one process, one after another."""
+
+    def __init__(self) -> None:
+        self._taken = ExitStack()
+        self._kept = False
+
+    @contextmanager
+    def turn(self, *, alone: bool, more: bool) -> Iterator[None]:
+        """more: the next one is alone too, so that the turn goes on to it."""
+        if not self._kept:
+            self._taken.enter_context(turn(alone=alone))
+        self._kept = alone and more
+        try:
+            yield
+        finally:
+            if not self._kept:
+                self._taken.close()
+
+
 def made_once(place: Path, make: Callable[[Path], object]) -> Path:
     """A directory that `make` has filled, by the first process that needs it; to be read only.
 

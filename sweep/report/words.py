@@ -9,6 +9,7 @@ from typing import Final
 
 from sweep import units
 from sweep.ladder import Error
+from sweep.levels import Kernel
 from sweep.standing import SIMULATED, Point, Standing
 from sweep.standing import figures as of_level
 from sweep.study import Combine, Study
@@ -57,9 +58,12 @@ def budget(study: Study) -> str:
 
 
 def measured_again(study: Study, point: Point) -> str:
-    """The command that measures a configuration on this machine once more, in the study's first scenario."""
+    """The command that measures a configuration once more as the study did, in its first scenario."""
     use, native = study.workloads[0], study.native
-    command = ["python", "-m", "sweep", "measure", "--workload", use.name, "--machine", study.machines[0]]
+    command = ["python", "-m", "sweep", "measure"]
+    if study.backend == "kernel":
+        command += ["--backend", "kernel", *_guest(study.how_kernel())]
+    command += ["--workload", use.name, "--machine", study.machines[0]]
     command += ["--policy", point.trial.configuration.policy]
     for name, value in point.trial.configuration.params:
         command += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
@@ -73,6 +77,22 @@ def measured_again(study: Study, point: Point) -> str:
     if native is not None and native.allocator != "slab":
         command += ["--allocator", native.allocator]
     return shlex.join(command)
+
+
+def _guest(how: Kernel) -> list[str]:
+    """Options of `measure`, where they are not its defaults."""
+    usual, options = Kernel(), list[str]()
+    if how.accel != usual.accel:
+        options += ["--accel", how.accel]
+    if how.icount is not None:
+        options += ["--icount", str(how.icount)]
+    if how.memory_bytes != usual.memory_bytes:
+        options += ["--memory", f"{how.memory_bytes / 2**20:g} MiB"]
+    if not how.use_softirq:
+        options += ["--no-softirq"]
+    if how.memcg:
+        options += ["--memcg"]
+    return options
 
 
 def figures(standing: Standing) -> str:

@@ -101,7 +101,7 @@ def test_a_dry_run_prints_the_resolved_study_and_its_size_and_runs_nothing(tmp_p
     assert not store.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_a_killed_driver_is_resumed_to_the_same_table(tmp_path: Path, launched: Path) -> None:
     store = tmp_path / "store"
     words: list[object] = ["launch", written(tmp_path), "--store", store, *QUIET]
@@ -121,7 +121,7 @@ def test_a_killed_driver_is_resumed_to_the_same_table(tmp_path: Path, launched: 
     assert table(store) == table(launched)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ray_gives_the_same_table_with_any_number_of_workers(
     tmp_path: Path, launched: Path, workers: int
@@ -134,7 +134,7 @@ def test_ray_gives_the_same_table_with_any_number_of_workers(
     assert (store / results).read_bytes() == (launched / results).read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_ctrl_c_keeps_what_has_finished_and_says_how_to_go_on(tmp_path: Path, empty_database: Path) -> None:
     """The whole process group gets the signal, as from a terminal; Ray and MLflow are there."""
     store = tmp_path / "store"

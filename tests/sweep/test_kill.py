@@ -17,7 +17,7 @@ KILLS = 15
 """Of each kind; four kinds."""
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.sweep.driven"])
+PROCESSES.set_forkserver_preload(["tests.sweep.driven", "optuna", "pandas"])  # what a life imports
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def _live(place: Path, where: str, after: int, seed: int, lives_s: float) -> boo
     return process.exitcode != 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 @pytest.mark.parametrize("where", ["log", "seal", "compaction", ""])
 def test_a_driver_that_is_killed_again_and_again_comes_to_the_same_table(
     tmp_path: Path, where: str, undisturbed: bytes

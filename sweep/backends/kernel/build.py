@@ -20,7 +20,8 @@ from sweep.packages import apt
 
 MODULE: Final = "rcu_sweep.ko"
 _SOURCES: Final = Path(__file__).parent / "module"
-_FLAGS: Final = ("W=1", "KCFLAGS=-Werror")
+FLAGS: Final = ("W=1", "KCFLAGS=-Werror")
+"""Of make: a warning is an error."""
 
 
 def policy_sources() -> dict[str, Path]:
@@ -81,7 +82,7 @@ def _compile(headers: Path, directory: Path, files: Mapping[str, str]) -> None:
     directory.mkdir(parents=True)
     for name, content in files.items():
         (directory / name).write_text(content)
-    command = [make, f"-j{os.cpu_count() or 1}", "-C", str(headers), f"M={directory}", *_FLAGS, "modules"]
+    command = [make, f"-j{os.cpu_count() or 1}", "-C", str(headers), f"M={directory}", *FLAGS, "modules"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         (directory / MODULE).unlink(missing_ok=True)

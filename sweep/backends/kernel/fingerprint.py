@@ -85,7 +85,8 @@ class LabFingerprint:
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Each fact and its value as people read it."""
-        how = {"tcg": "emulated (tcg): its times are no machine's", "kvm": "KVM", "none": "no guest"}
+        here = "no guest, but emulated itself: its times are no machine's" if self.emulated else "no guest"
+        how = {"tcg": "emulated (tcg): its times are no machine's", "kvm": "KVM", "none": here}
         yield "runs", how.get(self.accelerator, self.accelerator)
         yield "QEMU", self.qemu or "none"
         yield "kernel release", self.kernel_release
@@ -102,7 +103,8 @@ class LabFingerprint:
     def summary(self) -> str:
         """The guest in a few words."""
         if self.accelerator == "none":
-            return f"Linux {self.kernel_release} of {self.host_cpu or 'an unknown CPU'}"
+            kind = "emulated, " if self.emulated else ""
+            return f"{kind}Linux {self.kernel_release} of {self.host_cpu or 'an unknown CPU'}"
         clock = ", time by instructions" if self.icount is not None else ""
         kind = f"an emulated guest{clock}" if self.emulated else "a guest with KVM"
         return f"{kind}, Linux {self.kernel_release}"
@@ -113,10 +115,18 @@ def module_digest() -> str:
     return hashlib.sha256(repr(sorted(sources(policy_sources()).items())).encode()).hexdigest()[:16]
 
 
-def host_cpu() -> str | None:
-    """The model of this host's CPU."""
-    found = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+def host_cpu(root: Path = Path("/")) -> str | None:
+    """The model of this host's CPU, as files below `root` say."""
+    found = re.search(r"^model name\s*:\s*(.*)$", (root / "proc/cpuinfo").read_text(), re.MULTILINE)
     return found[1] if found else os.uname().machine
+
+
+def host_is_emulated(root: Path = Path("/")) -> bool:
+    """Whether this host is itself a machine that QEMU emulates: its CPU has a name of QEMU's, as it may have with KVM,
+    and KVM's clock is missing."""
+    clocks = root / "sys/devices/system/clocksource/clocksource0/available_clocksource"
+    has_kvm = clocks.exists() and "kvm-clock" in clocks.read_text()
+    return (host_cpu(root) or "").startswith("QEMU ") and not has_kvm
 
 
 def _qemu_version() -> str | None:

@@ -9,16 +9,16 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from sweep.backends.kernel.boot import Accelerator, BootSettings
 from sweep.backends.kernel.console import extract
@@ -51,7 +51,11 @@ def _dies_with_us() -> list[str]:
 
 
 class Guest:
-    """A booted guest with the module loaded. A context manager: at its end no process is left."""
+    """A booted guest with the module loaded. A context manager: at its end no process is left.
+
+    Where its time goes by instructions, it stands still between requests: idle, it would skip from tick to tick
+    on all of a CPU.
+    """
 
     def __init__(
         self,
@@ -64,16 +68,17 @@ class Guest:
         """Boots, within BOOT_TIMEOUT_S if no other time is given. Raises GuestError when it does not, and LabError
         where QEMU is missing."""
         self.accelerator = accelerator
-        self._directory = tempfile.TemporaryDirectory(prefix="rcu-sweep-guest-")
-        self._console = Path(self._directory.name) / "console"
+        self._stands_still = settings.icount is not None
+        program = find_program("qemu-system-x86_64")
+        # Files in memory: whoever is killed leaves none behind.
+        self._console, self._errors = (os.fdopen(os.memfd_create(name)) for name in ("console", "errors"))
         self._port, theirs = socket.socketpair()
         self._received = b""
-        arguments = settings.arguments(accelerator, image.vmlinuz, initramfs, self._console, theirs.fileno())
-        program = find_program("qemu-system-x86_64")
-        self._errors = (Path(self._directory.name) / "errors").open("w+")
+        console = Path(f"/dev/fd/{self._console.fileno()}")
+        arguments = settings.arguments(accelerator, image.vmlinuz, initramfs, console, theirs.fileno())
         self._process = subprocess.Popen(
             [*_dies_with_us(), program, *arguments],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[self._console.fileno(), theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
@@ -83,6 +88,7 @@ class Guest:
             ready = self._answer(boot_timeout_s or BOOT_TIMEOUT_S[accelerator])
             if ready.get("ready") != 0:
                 raise self._error(f"the module could not be loaded ({os.strerror(ready.get('ready', 0))})")
+            self._rest()
         except BaseException:
             self.close()
             raise
@@ -102,7 +108,7 @@ class Guest:
 
     def console(self) -> str:
         """All that the guest's kernel has said so far."""
-        return self._console.read_text(errors="replace") if self._console.exists() else ""
+        return _text(self._console)
 
     # -- trials -----------------------------------------------------------------------------------
 
@@ -115,6 +121,7 @@ class Guest:
         until = time.monotonic() + timeout_s
         while not (line := self._answer(until - time.monotonic())).get("done"):
             yield line
+        self._rest()
 
     def trial(self, request: bytes, timeout_s: float) -> list[dict[str, Any]]:
         """Run a trial to its end."""
@@ -127,6 +134,7 @@ class Guest:
         self._send(Frame.CURVE, words.encode())
         while not (line := self._answer(line_timeout_s)).get("done"):
             yield line
+        self._rest()
 
     def abort(self, timeout_s: float = 60.0) -> None:
         """End the trial that runs, if any; what it had said is dropped. Raises GuestError."""
@@ -134,6 +142,7 @@ class Guest:
         until = time.monotonic() + timeout_s
         while "aborted" not in self._answer(until - time.monotonic()):
             pass
+        self._rest()
 
     def unload(self, timeout_s: float = 60.0) -> int:
         """Unload the module: 0, or the error number (EAGAIN while a trial runs). Raises GuestError, also when slab
@@ -141,6 +150,7 @@ class Guest:
         self._send(Frame.UNLOAD)
         left = int(self._answer(timeout_s)["caches_left"])
         error = int(self._answer(timeout_s)["unloaded"])
+        self._rest()
         if left:
             raise self._error(f"the module is gone, and {left} of its slab caches are left")
         return error
@@ -148,7 +158,9 @@ class Guest:
     def load(self, timeout_s: float = 60.0) -> int:
         """Load the module again: 0, or the error number. Raises GuestError."""
         self._send(Frame.LOAD)
-        return int(self._answer(timeout_s)["loaded"])
+        error = int(self._answer(timeout_s)["loaded"])
+        self._rest()
+        return error
 
     def close(self) -> None:
         """End the guest: asked first, then by its process id."""
@@ -159,13 +171,17 @@ class Guest:
             except (GuestError, subprocess.TimeoutExpired):
                 self._process.kill()
                 self._process.wait()
-        self._port.close()
-        self._errors.close()
-        self._directory.cleanup()
+        for each in (self._port, self._console, self._errors):
+            each.close()
 
     # -- the port ---------------------------------------------------------------------------------
 
+    def _rest(self) -> None:
+        if self._stands_still:
+            self._process.send_signal(signal.SIGSTOP)
+
     def _send(self, kind: Frame, data: bytes = b"") -> None:
+        self._process.send_signal(signal.SIGCONT)
         try:
             self._port.settimeout(60.0)
             self._port.sendall(struct.pack("=IIQ", kind, 0, len(data)) + data)
@@ -198,7 +214,10 @@ class Guest:
         return data
 
     def _error(self, what: str) -> GuestError:
-        if not self._errors.closed:
-            self._errors.flush()
-        said = (Path(self._directory.name) / "errors").read_text(errors="replace").strip()
-        return GuestError("\n".join(part for part in (what, said, extract(self.console())) if part))
+        parts = (what, _text(self._errors).strip(), extract(self.console()))
+        return GuestError("\n".join(part for part in parts if part))
+
+
+def _text(file: IO[str]) -> str:
+    """All that QEMU has written to it. By pread(): its place in the file is QEMU's, too, which must not move."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")

@@ -20,7 +20,7 @@ from sweep.backends.kernel.build import build
 from sweep.backends.kernel.console import extract, troubles
 from sweep.backends.kernel.device import DEVICE
 from sweep.backends.kernel.errors import LabError
-from sweep.backends.kernel.fingerprint import LabFingerprint, host_cpu, module_digest
+from sweep.backends.kernel.fingerprint import LabFingerprint, host_cpu, host_is_emulated, module_digest
 from sweep.backends.kernel.host_checks import HostKernel
 from sweep.backends.kernel.lab import LabResult, alone_in, result_of
 from sweep.backends.kernel.request import LabTrial, encode
@@ -29,6 +29,7 @@ from sweep.trial import Cause
 
 _SBIN: Final = os.pathsep.join((os.environ.get("PATH", ""), "/sbin", "/usr/sbin"))
 _GRACE_S: Final = 60.0
+_SLABS: Final = Path("/proc/slabinfo")
 
 
 class HostLab:
@@ -50,13 +51,18 @@ class HostLab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._call("rmmod", "rcu_sweep")
+        left = _SLABS.read_text().count("\nrcu_sweep_") if _SLABS.exists() else 0
+        if left:
+            raise LabError(
+                f"the module is unloaded, and {left} of its slab caches are left: boot this host anew"
+            )
 
     def fingerprint(self, *, memcg: bool) -> LabFingerprint:
         """Of this host."""
         parameter = Path("/sys/module/rcutree/parameters/use_softirq")
         return LabFingerprint(
             accelerator="none",
-            emulated=False,
+            emulated=host_is_emulated(),
             qemu=None,
             kernel_release=self._kernel.release,
             memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -87,7 +93,8 @@ class HostLab:
             raise EvaluationError("the kernel complains:\n" + "\n".join(said), Cause.WORKER_CRASHED)
         if done.returncode:
             raise EvaluationError(done.stderr.decode(errors="replace").strip(), Cause.ENVIRONMENT)
-        return result_of(json.loads(done.stdout.splitlines()[0]), boot, self._kernel.release, emulated=False)
+        answer = json.loads(done.stdout.splitlines()[0])
+        return result_of(answer, boot, self._kernel.release, emulated=host_is_emulated())
 
     def _log(self) -> str:
         return self._call("dmesg")

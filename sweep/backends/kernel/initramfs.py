@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,8 +46,8 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def initramfs(module: Path, cache: Path) -> Path:
-    """The archive for a guest that loads `module`, below `cache`. Raises LabError."""
+def initramfs(module: Path, cache: Path, drivers: Sequence[Path] = ()) -> Path:
+    """The archive for a guest that loads `drivers`, in this order, and `module`, below `cache`. Raises LabError."""
     data = archive(
         [
             Entry("dev", _DIRECTORY),
@@ -55,6 +55,7 @@ def initramfs(module: Path, cache: Path) -> Path:
             Entry("init", _FILE, _compiled("init", cache).read_bytes()),
             Entry("curve", _FILE, _compiled("curve", cache).read_bytes()),
             Entry("rcu_sweep.ko", _FILE, module.read_bytes()),
+            *(Entry(f"driver{place}.ko", _FILE, driver.read_bytes()) for place, driver in enumerate(drivers)),
         ]
     )
     path = cache / f"initramfs-{hashlib.sha256(data).hexdigest()[:16]}.cpio"

@@ -82,7 +82,8 @@ class Lab:
         LabError where something is missing."""
         self.image: KernelImage = find_image()
         with alone_in(cache):
-            self._initramfs = initramfs(build(self.image.headers, cache, policy_files), cache)
+            module = build(self.image.headers, cache, policy_files)
+            self._initramfs = initramfs(module, cache, self.image.drivers)
         self._accelerator = accelerator
         self._say = say
         self._guest: Guest | None = None

@@ -1,4 +1,5 @@
-"""What every executor must do; inherit `ExecutorContract` and provide the fixture `executor`."""
+"""What every executor must do; inherit `ExecutorContract` and provide the fixtures `executor`, which is idle and
+may have run other trials before, and `fresh`, which has run none."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -56,11 +57,11 @@ class ExecutorContract:
             assert attempt.elapsed_s >= 0
             assert attempt.measurements == evaluate(attempt.trial.configuration).measurements
 
-    def test_nothing_to_do_is_done_at_once(self, executor: Executor) -> None:
-        assert executor.collect() == []
-        executor.submit([])
-        assert executor.collect() == []
-        assert executor.all_busy() == 0
+    def test_nothing_to_do_is_done_at_once(self, fresh: Executor) -> None:
+        assert fresh.collect() == []
+        fresh.submit([])
+        assert fresh.collect() == []
+        assert fresh.all_busy() == 0
 
     def test_more_may_be_submitted_at_any_time(self, executor: Executor) -> None:
         attempts: list[Attempt] = []
@@ -182,6 +183,6 @@ class ExecutorContract:
         time.sleep(0.1)
         assert executor.all_busy() == at_end  # what follows the last trial does not count
 
-    def test_closing_twice_is_closing_once(self, executor: Executor) -> None:
-        executor.close()
-        executor.close()
+    def test_closing_twice_is_closing_once(self, fresh: Executor) -> None:
+        fresh.close()
+        fresh.close()

@@ -20,9 +20,11 @@ class Trade:
     """`size` buys latency with memory; `behave` makes a configuration fail in some way.
 
     place: directory in which each call leaves a file, so that tests can count.
+    waits: whether those that are to take time do.
     """
 
     place: Path
+    waits: bool = True
 
     def __call__(
         self, configuration: Configuration, have: Mapping[str, Measurement] = MappingProxyType({})
@@ -52,7 +54,8 @@ class Trade:
             time.sleep(3600)
         if behave == "freezes" and first:
             os.kill(os.getpid(), signal.SIGSTOP)
-        time.sleep({"slow": 1.0, "short": 0.01}.get(behave, 0.0))
+        if self.waits:
+            time.sleep({"slow": 1.0, "short": 0.01}.get(behave, 0.0))
         call.rename(call.with_suffix(".ended"))
         return Evaluation(
             tuple(

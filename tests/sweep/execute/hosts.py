@@ -16,6 +16,7 @@ from types import TracebackType
 
 RAY = Path(sys.executable).with_name("ray")
 PORT = 6379
+LITTLE = ["--object-store-memory=100000000", "--include-log-monitor=false"]
 
 
 def why_not() -> str:
@@ -106,6 +107,10 @@ class Hosts:
                 self._running[host] = self._ray(host)
                 self._await(host)
 
+    def gone(self, host: int) -> None:
+        """Wait until Ray has ended there, as where a lost node learns that it was given up."""
+        self._running[host].wait(60)
+
     def popen(self, host: int, command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
         """A command on that host; its output can be read."""
         environment = {
@@ -126,9 +131,9 @@ class Hosts:
         role = ["--address", self.address, "--num-cpus=1"]
         if host == 0:
             role = ["--head", f"--port={PORT}", "--num-cpus=0", f"--temp-dir={self._temporary}"]
-            role += ["--include-dashboard=false"]
+            role += ["--include-dashboard=false", "--no-monitor"]
         ip = f"--node-ip-address={self.ip(host)}"
-        return self.popen(host, [RAY, "start", "--block", ip, "--object-store-memory=100000000", *role])
+        return self.popen(host, [RAY, "start", "--block", ip, *LITTLE, *role])
 
     def _await(self, host: int) -> None:
         ends = time.monotonic() + 120

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ray import exceptions as ray_errors
@@ -23,19 +25,44 @@ def cluster() -> Iterator[None]:
 
     from sweep.execute.start import NODE_LOST_S, start
 
-    start(None, 2, NODE_LOST_S)
+    start(None, 4, NODE_LOST_S)  # two for the executor that most tests share, two for another one
     yield
     ray.shutdown()
 
 
-@pytest.mark.slow
+Shared = tuple[Trade, Executor]
+
+
+@pytest.mark.slow(2)
 @pytest.mark.usefixtures("cluster")
 class TestRay(ExecutorContract):
-    @pytest.fixture
-    def executor(self, evaluate: Trade) -> Iterator[Executor]:
+    @pytest.fixture(scope="class")
+    def shared(self, cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+        """One executor for most tests: its workers take seconds to start."""
         from sweep.execute.cluster import RayExecutor
 
+        evaluate = Trade(tmp_path_factory.mktemp("shared"))
         executor = RayExecutor(evaluate, workers=2)
+        yield evaluate, executor
+        executor.close()
+
+    @pytest.fixture
+    def evaluate(self, shared: Shared) -> Trade:
+        """What earlier tests left there is gone."""
+        shutil.rmtree(shared[0].place)
+        shared[0].place.mkdir()
+        return shared[0]
+
+    @pytest.fixture
+    def executor(self, shared: Shared, evaluate: Trade) -> Executor:
+        assert not shared[1].pending
+        return shared[1]
+
+    @pytest.fixture
+    def fresh(self, tmp_path: Path) -> Iterator[Executor]:
+        from sweep.execute.cluster import RayExecutor
+
+        executor = RayExecutor(Trade(tmp_path), workers=2)
         yield executor
         executor.close()
 
@@ -75,12 +102,12 @@ class TestRay(ExecutorContract):
         ],
     )
     def test_a_trial_without_an_end_is_given_up_and_run_elsewhere(
-        self, evaluate: Trade, behave: str, cause: Cause, words: str
+        self, tmp_path: Path, behave: str, cause: Cause, words: str
     ) -> None:
         from sweep.execute.cluster import Patience, RayExecutor
 
         patience = {"hangs": Patience(trial_s=2.0), "freezes": Patience(silence_s=2.0)}[behave]
-        executor = RayExecutor(evaluate, workers=2, patience=patience)
+        executor = RayExecutor(Trade(tmp_path), workers=2, patience=patience)
         attempts: list[Attempt] = []
         try:
             attempts = run(executor, tasks(*["well"] * 3, behave, *["well"] * 3))

@@ -18,7 +18,7 @@ from tests.sweep.execute.hosts import Hosts
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 NODE_LOST_S = 3.0
-BEHAVIOURS = ["short"] * 900
+BEHAVIOURS = ["short"] * 300
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,12 @@ class Drive:
         self.rows: list[Row] = []
         self._other: list[str] = []
 
-    def until(self, attempts: int) -> None:
-        """Read on until there are so many attempts, or the driver has ended."""
+    def until(self, attempts: int, failed: int = 0) -> None:
+        """Read on until there are so many attempts, and so many failed ones, or the driver has ended."""
         assert self._process.stdout is not None
-        while len(self.rows) < attempts and (line := self._process.stdout.readline()):
+        while (len(self.rows) < attempts or len(self.failed) < failed) and (
+            line := self._process.stdout.readline()
+        ):
             said = json.loads(line) if line.startswith(b"{") else {}
             if "trial" in said:
                 self.rows.append(said)
@@ -81,7 +83,7 @@ def table(rows: list[Row]) -> list[Row]:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    executor = InProcessExecutor(Trade(tmp_path_factory.mktemp("expected")))
+    executor = InProcessExecutor(Trade(tmp_path_factory.mktemp("expected"), waits=False))
     return table([drive.row(attempt) for attempt in run(executor, tasks(*BEHAVIOURS))])
 
 
@@ -100,9 +102,10 @@ def test_a_link_that_is_away_for_long_costs_its_node(
 ) -> None:
     driver.until(50)
     network.link(1, up=False)
-    time.sleep(3 * NODE_LOST_S)
+    driver.until(50, failed=1)
     network.link(1, up=True)
     driver.end()
+    network.gone(1)
     assert table(driver.rows) == expected
     assert {row["cause"] for row in driver.failed} == {"node_lost"}, driver.failed
 

@@ -10,3 +10,7 @@ class TestInProcess(ExecutorContract):
     @pytest.fixture
     def executor(self, evaluate: Trade) -> Executor:
         return InProcessExecutor(evaluate)
+
+    @pytest.fixture
+    def fresh(self, executor: Executor) -> Executor:
+        return executor

@@ -20,7 +20,7 @@ from sweep.execute.port import ExecutorError
 from sweep.store import read
 from sweep.trial import Attempt
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(12)
 
 RAY = Path(sys.executable).with_name("ray")
 

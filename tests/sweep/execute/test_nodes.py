@@ -22,7 +22,7 @@ from tests.sweep.execute.evaluates import Trade
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(12)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_node_is_killed_and_one_is_added_and_the_table_is_the_same(
     cluster: Cluster, join: Join, start: Start, tmp_path: Path
 ) -> None:
     asked = tasks(*["short"] * 1500, "fails", *["well"] * 9)
-    alone = settled(run(InProcessExecutor(Trade(tmp_path / "alone")), asked))
+    alone = settled(run(InProcessExecutor(Trade(tmp_path / "alone", waits=False)), asked))
     doomed = join()
     join()
     executor = start()

@@ -16,7 +16,15 @@ from tests.sweep.ladder.driven import drive
 KILLS = 3
 STUDIES = ("climb.simulator", "climb")
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.sweep.ladder.driven"])
+PROCESSES.set_forkserver_preload(  # what a life imports
+    [
+        "tests.sweep.ladder.driven",
+        "optuna",
+        "pandas",
+        "matplotlib.backends.backend_agg",
+        "plotly.graph_objects",
+    ]
+)
 
 
 def life(place: Path, lives_s: float | None) -> bool:
@@ -39,7 +47,7 @@ def tables(place: Path) -> list[bytes]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_it_comes_to_the_same_tables(tmp_path: Path) -> None:
     dice = random.Random("ladder")
     whole = tmp_path / "whole"

@@ -125,6 +125,16 @@ def test_what_to_measure_again_is_a_whole_command() -> None:
     )
 
 
+def test_what_to_measure_again_in_a_guest_is_the_same_guest() -> None:
+    guest = {"icount": 1, "memory_bytes": "256 MiB", "use_softirq": False, "memcg": True}
+    asked = study(workloads=["giant-exit"], policies=["per_object"], backend="kernel", kernel=guest)
+    trial = Trial(7, Configuration.of("per_object", {"hurry": True}), "sampler")
+    assert words.measured_again(asked, Point(trial, (), (), (), (), 0.0)) == (
+        "python -m sweep measure --backend kernel --icount 1 --memory '256 MiB' --no-softirq --memcg "
+        "--workload giant-exit --machine vm-2cpu --policy per_object --set hurry=true"
+    )
+
+
 @pytest.mark.parametrize("ladder", [False, True], ids=["native", "ladder"])
 def test_what_comes_from_outside_is_shown_as_text(measured: Measured, ladder: bool) -> None:
     asked = measured.study(description=MARKUP)

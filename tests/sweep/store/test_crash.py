@@ -23,7 +23,7 @@ KILLS = 15
 """Of each kind."""
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.sweep.store.victim"])
+PROCESSES.set_forkserver_preload(["tests.sweep.store.victim", "pandas"])  # what a life imports
 
 
 def run(place: Path, where: str, after: int, seed: int, lives_s: float) -> tuple[int, bool]:

@@ -22,7 +22,7 @@ NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad
 """MLflow 3.17 opens its assistant by itself once per browser; here that has been and it was closed."""
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow(18),
     pytest.mark.skipif(CHROMIUM is None, reason="no `chromium` in PATH (Debian: apt-get install chromium)"),
 ]
 

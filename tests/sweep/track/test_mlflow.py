@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from sweep.report import words
 from sweep.track import Tracker
 from sweep.track.mlflow import MlflowTracker
+from tests.sweep.test_judge import noisy
+from tests.sweep.test_judge import standing as noisy_standing
 from tests.sweep.track.contract import TrackerContract
 from tests.sweep.track.studies import BEGUN_S, attempt, begin, results, show, standing, until
 
@@ -87,7 +90,7 @@ def content(place: Path) -> object:
     return shown
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 class TestMlflow(TrackerContract):
     @pytest.fixture(autouse=True)
     def _database(self, tmp_path: Path, empty_database: Path, silent_port: int) -> None:
@@ -109,12 +112,25 @@ class TestMlflow(TrackerContract):
         show(self.make(tmp_path), tmp_path / "results")
         (parent,) = parents(tmp_path)
         assert parent.data.params == {"seed": "1", "workloads": "one, two", "budget.trials": "12"}
-        assert parent.data.tags["figures"] == "simulated"
+        assert (parent.data.tags["figures"], parent.data.tags["emulated"]) == ("simulated", "false")
         assert parent.info.status == "FINISHED"
         assert course(tmp_path) == course(tmp_path, "recommended/retained_bytes.mean.ratio") == [4, 8, 12]
         assert parent.data.metrics["front/hypervolume"] == standing(12).hypervolume
         names = {file.path for file in client(tmp_path).list_artifacts(parent.info.run_id)}
         assert names == {"trials.parquet", "front.html"}
+
+    def test_emulated_figures_say_so_in_the_tags_of_every_run_and_in_the_note(self, tmp_path: Path) -> None:
+        now = noisy_standing([noisy(n, (1.0 - n / 4, 1.0), machine="emulated-0") for n in range(2)])
+        tracker = self.make(tmp_path)
+        tracker.start("small", "/a/study", {"figures": words.figures(now)})
+        tracker.finish(now, [], complete=True)
+        assert tracker.troubles() == []
+        (parent,) = parents(tmp_path)
+        assert parent.data.tags["emulated"] == "true"
+        assert "emulated, in a kernel (emulated-0; " in parent.data.tags["mlflow.note.content"]
+        said = {run.data.tags["figures"] for run in runs(tmp_path)}
+        assert said == {"emulated, in a kernel (emulated-0; its times are no real CPU's)"}
+        assert children(tmp_path)
 
     def test_artifacts_are_beside_the_database_if_nobody_says_where(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,7 @@ from sweep.track.mlflow import MlflowTracker
 from tests.sweep.track.server import Server
 from tests.sweep.track.studies import BEGUN_S, begin, results, show, standing, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(25)
 
 
 @pytest.fixture

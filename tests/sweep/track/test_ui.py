@@ -113,7 +113,7 @@ def test_an_address_that_is_none_of_ours_is_said(tmp_path: Path, host: str, port
         serve(tmp_path, host=host, port=port)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_a_database_that_is_none_is_said(tmp_path: Path) -> None:
     local_database(tmp_path).write_text("not a database, but long enough to be looked at as one" * 100)
     with pytest.raises(UiError, match="(?s)MLflow's server does not start.*file is not a database"):
@@ -121,7 +121,7 @@ def test_a_database_that_is_none_is_said(tmp_path: Path) -> None:
     assert of(tmp_path) == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_a_database_without_a_study_is_said(tmp_path: Path, empty_database: Path) -> None:
     shutil.copy(empty_database, local_database(tmp_path))
     with pytest.raises(UiError, match="nothing has been shown"):
@@ -129,7 +129,7 @@ def test_a_database_without_a_study_is_said(tmp_path: Path, empty_database: Path
     assert of(tmp_path) == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_a_study_that_was_not_shown_is_said_with_those_that_were(store: Path) -> None:
     with pytest.raises(UiError, match="study 'large' has not been shown in MLflow; shown are: small"):
         serve(store, study="large", port=0)
@@ -139,7 +139,7 @@ def test_a_study_that_was_not_shown_is_said_with_those_that_were(store: Path) ->
 # -- what is shown --
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_the_address_of_each_study_leads_to_its_run_and_for_this_machine_only(store: Path) -> None:
     ui = Ui(store)
     try:
@@ -159,7 +159,7 @@ def test_the_address_of_each_study_leads_to_its_run_and_for_this_machine_only(st
     until(lambda: of(store) == [])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_shown_to_others_it_warns_and_answers_to_its_names(store: Path) -> None:
     ui = Ui(store, "small", "0.0.0.0")
     try:

@@ -39,6 +39,7 @@ struct frame {
 };
 
 static const char device_path[] = "/dev/rcu_sweep";
+static const char module_path[] = "/rcu_sweep.ko";
 static int port;
 
 static void die(const char *what)
@@ -93,15 +94,27 @@ static void say(const char *format, long number)
 
 /* ---- the module ---- */
 
-static int load(void)
+static int load(const char *path)
 {
-	int fd = open("/rcu_sweep.ko", O_RDONLY | O_CLOEXEC), error = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
 
 	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
 		error = errno;
 	if (fd >= 0)
 		close(fd);
 	return error;
+}
+
+/* Of the port, where the kernel has them as modules; in the order of their needs. */
+static void load_drivers(void)
+{
+	char path[32];
+
+	for (int i = 0; snprintf(path, sizeof(path), "/driver%d.ko", i), !access(path, R_OK); i++) {
+		errno = load(path);
+		if (errno)
+			die(path);
+	}
 }
 
 static int unload(void)
@@ -267,7 +280,7 @@ static void obey(const struct frame *frame, pid_t *child)
 		say("{\"unloaded\": %ld}\n", error);
 		break;
 	case FRAME_LOAD:
-		say("{\"loaded\": %ld}\n", load());
+		say("{\"loaded\": %ld}\n", load(module_path));
 		break;
 	case FRAME_CURVE:
 		reap(child);
@@ -287,7 +300,8 @@ int main(void)
 	mount_or_die("proc", "/proc");
 	mount_or_die("sysfs", "/sys");
 	mount_or_die("devtmpfs", "/dev");
-	error = load();
+	load_drivers();
+	error = load(module_path);
 	port = open_port();
 	if (port < 0)
 		die("open the virtio-serial port");

@@ -29,8 +29,7 @@ def packages() -> None:
 
 @pytest.fixture(scope="package")
 def cache(packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """With the module in it; commands find it, too. Guests end with the tests of this directory: an idle one whose
-    time goes by instructions takes all of a CPU."""
+    """With the module in it; commands find it, too. Guests end with the tests of this directory."""
     place = tmp_path_factory.getbasetemp() / "kernel-lab"
     place.mkdir(exist_ok=True)  # a process may come back to this directory
     built = made_once(place, lambda directory: build(find_image().headers, directory))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -75,7 +72,9 @@ def test_a_missing_kernel_is_said_with_the_packages_to_install(
         find_image()
 
 
-def test_the_newest_kernel_with_headers_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_kernel_with_headers_is_taken_of_the_release_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SWEEP_KERNEL_ROOT", str(tmp_path))
     (tmp_path / "boot").mkdir()
     for release in ("6.9.1", "6.12.3", "6.12.20", "6.13.0"):
@@ -84,6 +83,32 @@ def test_the_newest_kernel_with_headers_is_taken(tmp_path: Path, monkeypatch: py
         (tmp_path / "usr/src" / f"linux-headers-{release}").mkdir(parents=True)
         (tmp_path / "usr/src" / f"linux-headers-{release}" / "Makefile").touch()
     assert find_image().release == "6.12.20"
+    for wanted, found in (("6.9", "6.9.1"), ("6.12", "6.12.20"), ("6.12.3", "6.12.3")):
+        monkeypatch.setenv("SWEEP_KERNEL_RELEASE", wanted)
+        assert find_image().release == found
+    monkeypatch.setenv("SWEEP_KERNEL_RELEASE", "6.1")
+    with pytest.raises(
+        LabError, match=r"no kernel 6\.1 with its headers .* but 6\.12\.20, 6\.12\.3, 6\.9\.1"
+    ):
+        find_image()
+    assert find_image("6.12.3").release == "6.12.3"
+
+
+def test_drivers_that_are_modules_come_in_the_order_of_their_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As modules.dep of Debian's 6.1 has them."""
+    monkeypatch.setenv("SWEEP_KERNEL_ROOT", str(tmp_path))
+    files = ["boot/vmlinuz-6.1.9", "lib/modules/6.1.9/build/Makefile"]
+    needs = {"virtio/virtio": ["virtio/virtio_ring"], "virtio/virtio_ring": []}
+    needs["char/virtio_console"] = ["virtio/virtio", "virtio/virtio_ring"]
+    files += [f"lib/modules/6.1.9/kernel/drivers/{name}.ko" for name in needs]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    found = [f"{driver.parent.name}/{driver.stem}" for driver in find_image().drivers]
+    assert sorted(found) == sorted(needs)
+    assert all(found.index(need) < found.index(name) for name, those in needs.items() for need in those)
 
 
 @pytest.mark.parametrize(("said", "boots"), [("[ 4.6] Oops: int3: 0000 [#1]", 3), ("[ 4.6] Kernel panic", 1)])
@@ -100,35 +125,3 @@ def test_only_what_the_emulator_broke_is_booted_again(
     with Lab(cache, "tcg") as lab, pytest.raises(GuestError):
         lab.guest(BootSettings())
     assert len(booted) == boots
-
-
-@pytest.mark.slow
-def test_a_guest_ends_with_its_killed_parent(packages: None, cache: Path) -> None:
-    script = (
-        "import sys, time; from pathlib import Path; from sweep.backends.kernel.boot import BootSettings; "
-        "from sweep.backends.kernel.lab import Lab; "
-        "lab = Lab(Path(sys.argv[1]), 'tcg'); "
-        "print(lab.guest(BootSettings()).pid, flush=True); time.sleep(600)"
-    )
-    root = str(Path(__file__).parents[4])
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script, str(cache)], stdout=subprocess.PIPE, text=True, cwd=root
-    )
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    assert Path(f"/proc/{pid}").exists()
-    parent.kill()
-    parent.wait()
-    until = time.monotonic() + 10
-    while _runs(pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not _runs(pid)
-
-
-def _runs(pid: int) -> bool:
-    """Not a zombie, which nobody may be there to wait for."""
-    status = Path(f"/proc/{pid}/stat")
-    try:
-        return status.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 import policies
-from sweep.backends.kernel.build import build, policy_sources, sources
+from sweep.backends.kernel.build import FLAGS, build, policy_sources, sources
 from sweep.backends.kernel.errors import LabError
+from sweep.backends.kernel.image import find_image
+from sweep.backends.kernel.lab import alone_in
+from sweep.packages import apt
 
 HEADERS = sorted(
     path
@@ -38,7 +41,8 @@ def test_policies_are_compiled_as_they_are() -> None:
 )
 @pytest.mark.parametrize("headers", HEADERS, ids=lambda path: path.name)
 def test_it_builds_without_a_warning_and_once(headers: Path, cache: Path) -> None:
-    module = build(headers, cache)  # W=1 and -Werror
+    with alone_in(cache):
+        module = build(headers, cache)  # W=1 and -Werror
     built = module.stat().st_mtime_ns
     assert build(headers, cache) == module
     assert module.stat().st_mtime_ns == built
@@ -46,6 +50,19 @@ def test_it_builds_without_a_warning_and_once(headers: Path, cache: Path) -> Non
     if Path(modinfo).exists():
         said = subprocess.run([modinfo, str(module)], capture_output=True, text=True, check=True).stdout
         assert headers.name.removeprefix("linux-headers-") in said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("sparse"), reason=apt("sparse"))
+def test_sparse_has_no_complaint(cache: Path) -> None:
+    """Address spaces, byte orders, locks: what a compiler does not look at. Headers of the kernel are its own affair."""
+    headers = find_image().headers
+    with alone_in(cache):
+        directory = build(headers, cache).parent
+        command = ["make", "-C", str(headers), f"M={directory}", *FLAGS, "C=2", "CHECK=sparse", "modules"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout.count("  CHECK ") == len(list(directory.glob("*.c"))) - 1  # but for modpost's own
+    assert [line for line in ended.stderr.splitlines() if str(directory) in line] == []
 
 
 def test_missing_headers_are_said_plainly(tmp_path: Path) -> None:

@@ -54,8 +54,9 @@ def test_a_study_is_launched_resumed_and_reported_as_emulated(lab: Lab, tmp_path
 
 @pytest.mark.slow
 def test_one_trial_by_hand_says_that_it_is_emulated(lab: Lab) -> None:
+    # Some grace periods long: in 20 ms only the first few callbacks are invoked before the end, of either policy.
     result = invoke(
-        "measure", "--backend", "kernel", "--icount", 1, "--workload", "pgbench-connect", "--window", "7.1s,20ms",
+        "measure", "--backend", "kernel", "--icount", 1, "--workload", "pgbench-connect", "--window", "7.1s,60ms",
         "--policy", "whole_list", "--blocks", 2, "--format", "json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -63,7 +64,7 @@ def test_one_trial_by_hand_says_that_it_is_emulated(lab: Lab) -> None:
     assert said["emulated"] is True
     assert said["figures"].startswith("emulated")
     assert said["fingerprint"]["key"].startswith("emulated-")
-    assert said["metrics"]["callbacks"]["ratio"]["value"] > 0
+    assert 0 < said["metrics"]["callbacks"]["ratio"]["value"] < 0.2
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,24 @@ def test_memory_pressure_calls_the_policys_shrinker(lab: Lab) -> None:
     assert measured(lab, PLAIN, calm).answer.details["shrinker_calls"] == 0
 
 
+def test_between_trials_a_guest_takes_no_cpu_time(lab: Lab) -> None:
+    """Time that goes by instructions would take all of a CPU to pass."""
+    pid = lab.guest(PLAIN).pid
+    until = time.monotonic() + 10
+    while status(pid)[0] != "T" and time.monotonic() < until:
+        time.sleep(0.01)
+    at_first = status(pid)
+    assert at_first[0] == "T"
+    time.sleep(0.2)
+    assert status(pid) == at_first
+
+
+def status(pid: int) -> tuple[str, int]:
+    """The state of a process, and its user and system time in clock ticks: proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return fields[0], int(fields[11]) + int(fields[12])
+
+
 def test_unloading_in_the_middle_of_a_trial_is_refused_and_survived(lab: Lab) -> None:
     guest = lab.guest(PLAIN)
     guest.begin(encode(LabTrial(exit_after_exit(2000), "fixed_batch", {}, OBJECT_BYTES)))

@@ -12,6 +12,7 @@ import pytest
 
 from sweep.backends.kernel.device import converse
 from sweep.backends.kernel.errors import LabError
+from sweep.backends.kernel.fingerprint import LabFingerprint, host_cpu, host_is_emulated
 from sweep.backends.kernel.host_checks import FLAG, HostKernel
 from sweep.backends.kernel.host_lab import HostLab
 from tests.sweep.small import invoke, words
@@ -73,6 +74,27 @@ def test_what_cannot_be_read_forbids_nothing(kernel: HostKernel) -> None:
         (kernel.root / path).unlink()
     assert kernel.faults() == []
     assert kernel.plan().count("cannot be read") == 3
+
+
+@pytest.mark.parametrize(
+    ("cpu", "clocks", "emulated"),
+    [
+        ("QEMU TCG CPU version 2.5+", "tsc acpi_pm", True),
+        ("QEMU Virtual CPU version 2.5+", "kvm-clock tsc", False),
+        ("Intel(R) Xeon(R) Processor", "kvm-clock tsc", False),
+        ("AMD EPYC 9654", "tsc hpet", False),
+    ],
+)
+def test_a_host_that_is_emulated_is_known_for_one(
+    cpu: str, clocks: str, emulated: bool, tmp_path: Path
+) -> None:
+    write(tmp_path, "proc/cpuinfo", f"processor : 0\nmodel name : {cpu}\n")
+    write(tmp_path, "sys/devices/system/clocksource/clocksource0/available_clocksource", clocks)
+    assert host_is_emulated(tmp_path) is emulated
+    of = LabFingerprint("none", emulated, None, "6.12", 1, True, False, None, host_cpu(tmp_path), "m")
+    assert of.key().startswith("emulated-") is emulated
+    assert of.summary().startswith("emulated, Linux 6.12") is emulated
+    assert ("no machine's" in dict(of.lines())["runs"]) is emulated
 
 
 def test_without_the_flag_it_only_says_what_it_would_do() -> None:

@@ -70,7 +70,7 @@ def wrong(policy: str, rcu: str, allocator: str = "slab", *, kind: str = "rcu_on
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("rcu", RCU)
 def test_a_policy_that_frees_at_once_is_caught(address_sanitized: Path, rcu: str) -> None:
     answer = ask(address_sanitized, wrong("no_grace_period", rcu))
@@ -81,7 +81,7 @@ def test_a_policy_that_frees_at_once_is_caught(address_sanitized: Path, rcu: str
     assert "heap-use-after-free" in answer.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_policy_with_a_fault_ends_in_an_error_that_names_it(address_sanitized: Path, fault: str) -> None:
     assert fault in wrong_policies()
@@ -94,7 +94,7 @@ def test_a_policy_with_a_fault_ends_in_an_error_that_names_it(address_sanitized:
         assert "AddressSanitizer" in answer.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("sanitizer", ["address_sanitized", "thread_sanitized"])
 @pytest.mark.parametrize("rcu", RCU)
 def test_every_policy_is_clean_under_stress(request: pytest.FixtureRequest, sanitizer: str, rcu: str) -> None:
