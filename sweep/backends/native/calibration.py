@@ -182,6 +182,12 @@ def _cold(get: Get) -> float:
 _OF: Final = f"exits of {EXIT} objects"
 _MORE: Final = f"between exits of {SMALL} and of {LARGE:,} objects"
 
+
+def _step(name: str, series: str, what: str) -> Formula:
+    """Beside a touch of objects that are in no near cache: there a lock waits for the stores before it."""
+    return Formula(name, lambda get, m: _more(get, series) - _more(get, "unlink"), f"{what} per object, {_MORE}")
+
+
 FORMULAS: Final[tuple[Formula, ...]] = (
     Formula(
         "rcu.gp_init_ns",
@@ -224,12 +230,8 @@ FORMULAS: Final[tuple[Formula, ...]] = (
         lambda get, m: get("sort"),
         "insertion sort of 16 addresses in falling order, per comparison",
     ),
-    Formula("costs.clock_ns", lambda get, m: get("now") - get("unlink"), f"plat_now_ns() per object, {_OF}"),
-    Formula(
-        "costs.lock_ns",
-        lambda get, m: get("lock") - get("unlink"),
-        f"plat_lock() and plat_unlock() per object, {_OF}",
-    ),
+    _step("costs.clock_ns", "now", "plat_now_ns()"),
+    _step("costs.lock_ns", "lock", "plat_lock() and plat_unlock()"),
     Formula(
         "costs.lock_handoff_ns",
         lambda get, m: get("lock_handoff", 0) - get("lock_alone", 0),
@@ -293,19 +295,13 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     Formula(
         "costs.release_ns", lambda get, m: get("release", 40), "plat_release() of a page, 40 in a callback"
     ),
-    Formula(
-        "costs.gp_snapshot_ns",
-        lambda get, m: get("snapshot") - get("unlink"),
-        f"plat_gp_snapshot() per object, {_OF}",
-    ),
+    _step("costs.gp_snapshot_ns", "snapshot", "plat_gp_snapshot()"),
     Formula(
         "costs.gp_start_ns",
         lambda get, m: get("start") - get("unlink"),
         f"plat_gp_start() per object, of a grace period that was asked for before, {_OF}",
     ),
-    Formula(
-        "costs.gp_poll_ns", lambda get, m: get("poll") - get("unlink"), f"plat_gp_done() per object, {_OF}"
-    ),
+    _step("costs.gp_poll_ns", "poll", "plat_gp_done()"),
     Formula("costs.work_queue_ns", lambda get, m: get("work", 0), "plat_work_queue(), once per call"),
     Formula(
         "costs.free_fast_ns",
