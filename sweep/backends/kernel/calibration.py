@@ -255,6 +255,7 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     _step("costs.store_ns", "store", "a store into an array"),
     _step("costs.compare_ns", "compare", "insertion sort of 16 words, per comparison with its swap"),
+    _step("costs.clock_ns", "clock", "plat_now_ns()"),
     _step("costs.lock_ns", "lock", "plat_lock() and plat_unlock()"),
     Formula("costs.call_rcu_ns", lambda get, m: _per_object(get, "post"), f"plat_call_rcu(), {_OF}"),
     Formula(
@@ -333,6 +334,7 @@ FORMULAS: Final[tuple[Formula, ...]] = (
 
 GIVEN: Final[Mapping[str, tuple[float, str]]] = {
     "costs.object_cold_ns": (0, "time goes by instructions: an object's age costs nothing"),
+    "costs.free_cold_ns": (0, "as object_cold_ns"),
     "costs.cool_ns": (1, "so that call_cold_ns is paid at every call"),
     "costs.lock_handoff_ns": (0, "all CPUs take turns on one host thread"),
 }

@@ -215,6 +215,11 @@ FORMULAS: Final[tuple[Formula, ...]] = (
         f"objects born 20 ms ago less those just born, {_MORE}",
     ),
     Formula(
+        "costs.free_cold_ns",
+        lambda get, m: _more(get, "walk_free_cold") - _more(get, "walk_free"),
+        f"dead_free_chain() of objects that are in no second level cache any more, {_MORE}",
+    ),
+    Formula(
         "costs.link_ns",
         lambda get, m: _more(get, "link") - _more(get, "unlink"),
         f"dead_list_add() in place of a touch, {_MORE}",

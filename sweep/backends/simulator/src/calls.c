@@ -31,14 +31,6 @@ static noinline void mm_end(sim *s, struct mm *mm)
 	mm->state = NULL;
 }
 
-/* What it costs that something was not used for so long: `rate` is the cost per picosecond, in 1/2^32. */
-static inline s64 cold(sim *s, u64 rate, s64 unused_ps)
-{
-	if (likely(!rate))
-		return 0;
-	return (s64)((u128)rate * (u64)min_s64(unused_ps, s->m.cool_ps) >> 32);
-}
-
 static void call_begin(sim *s, struct cpu *c, u32 row)
 {
 	struct mm *mm = c->row_mm;

@@ -181,14 +181,19 @@ void plat_free(struct policy_run *s, struct dead_object *object, enum dead_state
 	struct object *o = (struct object *)object;
 
 	check_free(s, o);
+	s->now += cold(s, s->free_cold_rate, s->now - o->unlink_ps);
 	slab_free_object(s, o);
 	metrics_free(s, leaves(from), s->now, s->now - o->unlink_ps);
 }
 
 void plat_free_bulk(struct policy_run *s, struct dead_object **objects, u32 nr, enum dead_state from)
 {
-	for (u32 i = 0; i < nr; i++)
-		check_free(s, (struct object *)objects[i]);
+	for (u32 i = 0; i < nr; i++) {
+		const struct object *o = (struct object *)objects[i];
+
+		check_free(s, o);
+		s->now += cold(s, s->free_cold_rate, s->now - o->unlink_ps);
+	}
 	while (nr) {
 		u32 left = slab_free_detached(s, objects, nr);
 

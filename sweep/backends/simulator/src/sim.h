@@ -209,4 +209,12 @@ void metrics_finish(sim *s);
 /* values.c */
 struct sim_distribution values_describe(struct values *v);
 
+/* What it costs that something was not used for so long: `rate` is the cost per picosecond, in 1/2^32. */
+static inline s64 cold(sim *s, u64 rate, s64 unused_ps)
+{
+	if (likely(!rate))
+		return 0;
+	return (s64)((u128)rate * (u64)min_s64(unused_ps, s->m.cool_ps) >> 32);
+}
+
 #endif

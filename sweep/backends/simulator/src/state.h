@@ -305,9 +305,9 @@ struct policy_run {
 	s32 locks_held;
 	enum run_phase phase;
 	s64 jiffy_ps;
-	u64 call_cold_rate, object_cold_rate; /* calls.c */
-	s64 jiffy, jiffy_start;		      /* the one asked for last */
-	s64 end_ps;			      /* of the measured span, once known */
+	u64 call_cold_rate, object_cold_rate, free_cold_rate; /* cold() */
+	s64 jiffy, jiffy_start;				      /* the one asked for last */
+	s64 end_ps;					      /* of the measured span, once known */
 
 	struct cpu *cpus;
 	s32 nr_contexts; /* CPUs, and their shadows */

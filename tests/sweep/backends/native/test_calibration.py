@@ -31,6 +31,7 @@ BY_SIZE = {
     "link": 19.0,
     "post": 41.0,
     "walk_free": 46.0,
+    "walk_free_cold": 76.0,
     "callback_free": 51.0,
     "now": 26.0,
     "lock": 26.0,
@@ -88,6 +89,7 @@ def test_costs_are_the_differences_that_they_say() -> None:
     found = {entry: cost.interval.value for entry, cost in costs_of(answer(3), 3).items()}
     assert found["costs.unlink_ns"] == pytest.approx(10)
     assert found["costs.object_cold_ns"] == pytest.approx(6)
+    assert found["costs.free_cold_ns"] == pytest.approx(30)
     assert found["costs.call_cold_ns"] == pytest.approx(COLD)
     assert found["costs.store_ns"] == pytest.approx(1)
     assert found["costs.link_ns"] == pytest.approx(3)

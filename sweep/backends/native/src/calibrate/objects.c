@@ -27,6 +27,8 @@ static const struct probe probes[] = {
 	{ LINK, S_LINK, LATER, CHAIN, 250, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false },
+	{ LINK, S_LINK, SWEEP, CHAIN, 40, false, false },
+	{ LINK, S_LINK, SWEEP, CHAIN, 2000, false, false },
 	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false },
 	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false },
 	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false },
@@ -97,9 +99,12 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 		b->nr++;
 		return;
 	case LOCK:
-		plat_lock(run, &lock);
+		plat_lock(run, &lock); /* the touch in it, as a policy does */
+		object->next = b->newest;
+		b->newest = object;
 		plat_unlock(run, &lock);
-		break;
+		b->nr++;
+		return;
 	case SNAPSHOT:
 		object->word = plat_gp_snapshot(run);
 		break;
@@ -173,6 +178,7 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 		nocb_flush_all(run); /* wakes rcuog, which must hear of what was flushed */
 		break;
 	case LATER:
+	case SWEEP:
 		break;
 	}
 	if (probe->in_call == POST || probe->in_call == FREE)
