@@ -68,8 +68,8 @@ class Guest:
     ) -> None:
         """Boots, within BOOT_TIMEOUT_S if no other time is given. Raises GuestError when it does not, and LabError
         where QEMU is missing."""
-        self.accelerator = accelerator
         self._stands_still = settings.icount is not None
+        self.accelerator = accelerator
         self._directory = tempfile.TemporaryDirectory(prefix="rcu-sweep-guest-")
         self._console = Path(self._directory.name) / "console"
         self._port, theirs = socket.socketpair()
