@@ -23,13 +23,22 @@ from sweep.backends.kernel.request import LabTrial, encode_for
 from workloads import Replay
 
 _SOURCE: Final = Path(__file__).parent / "calibrate" / "probes.c"
-_NAMES: Final = ("touch", "link", "post", "free", "but_last", "bulk", "chain", "steps")
+_NAMES: Final = ("touch", "link", "post", "free", "but_last", "bulk", "chain", "steps", "functions")
 PROBES: Final = {f"probe_{name}": _SOURCE for name in _NAMES}
 """By name, where it is: what a lab is built with that calibrates."""
 
 NOTES: Final = (
     *("clock", "store", "compare", "lock", "snapshot", "start", "poll", "alloc", "release", "work", "wake"),
-    *("wake_latency", "round_trip", "free_fast", "slub_fast"),
+    *(
+        "wake_latency",
+        "round_trip",
+        "free_fast",
+        "slub_fast",
+        "irq_lock",
+        "gp_init",
+        "bypass_flush",
+        "probed",
+    ),
 )
 """In the order of enum NOTE_ in probes.c."""
 
@@ -41,20 +50,32 @@ QUOTA: Final = (20, 40)
 BULK: Final = 16  # of probe_bulk
 
 _EXITS: Final = 6
-_PERIOD_NS: Final = 40_000_000
+_PERIOD_NS: Final = {False: 41_300_000, True: 40_000_000}
+"""Between exits; by whether callbacks are offloaded. No multiple of a tick, nor of the lab's own naps (20 ms): what
+interrupts an exit does not interrupt every one. Offloaded a multiple of both, as posts are counted by the tick."""
 _LAZY_NS: Final = 12_000_000_000
 
 _PLAIN: Final = (
     *(("touch", EXIT), ("touch", SMALL), ("link", EXIT), ("post", EXIT), ("post", 1), ("free", EXIT)),
     *(("but_last", EXIT), ("bulk", EXIT), ("chain", EXIT), ("steps", SMALL)),
+    *(("remote_touch", EXIT), ("remote_but_last", EXIT), ("functions", EXIT)),
 )
-_OFFLOADED: Final = (("post", QUOTA[0]), ("post", QUOTA[1]), ("post", EXIT // 2), ("post", EXIT), ("post", 1))
+_REMOTE: Final = "remote_"
+"""Before the names of probes whose exits run on another CPU than the births."""
+
+_OFFLOADED: Final = (
+    *(("post", QUOTA[0]), ("post", QUOTA[1]), ("post", EXIT // 2), ("post", EXIT), ("post", 1)),
+    ("functions", EXIT),
+)
 
 
-def exits(objects: int, number: int = _EXITS, duration_ns: int = 0) -> Replay:
-    """Exits of so many objects on CPU 0, each born half a period before it; nobody reads."""
+def exits(
+    objects: int, number: int = _EXITS, duration_ns: int = 0, *, cpu: int = 0, nocb: bool = False
+) -> Replay:
+    """Exits of so many objects on this CPU, each born on CPU 0 half a period before it; nobody reads."""
     steps = [(kind, mm) for mm in range(number) for kind in (rows.ALLOC, rows.EXIT)]
-    return rows.unread(steps, objects, _PERIOD_NS // 2, duration_ns or number * _PERIOD_NS)
+    period_ns = _PERIOD_NS[nocb]
+    return rows.unread(steps, objects, period_ns // 2, duration_ns or number * period_ns, cpu)
 
 
 def measure(lab: Lab, boot: BootSettings, object_bytes: int, rounds: int) -> tuple[Series, LabResult]:
@@ -76,18 +97,18 @@ def series(lab: Lab, boot: BootSettings, object_bytes: int, rounds: int) -> Seri
     """The probes of one boot. Raises EvaluationError."""
     prefix, probes = ("nocb_", _OFFLOADED) if boot.nocb else ("", _PLAIN)
     found: dict[tuple[str, int], npt.NDArray[np.float64]] = {}
-    _run(lab, *_rows(probes[0]), boot, object_bytes)  # pages code in
+    _run(lab, *_rows(probes[0], boot), boot, object_bytes)  # pages code in
     for place in range(rounds):
         for probe in (*probes, ("chain", 1)):
-            result = _run(lab, *_rows(probe), boot, object_bytes)
+            result = _run(lab, *_rows(probe, boot), boot, object_bytes)
             for name, value in _values(prefix, probe, result):
                 found.setdefault((name, probe[1]), np.full(rounds, np.nan))[place] = value
     return found
 
 
-def _rows(probe: tuple[str, int]) -> tuple[str, Replay]:
+def _rows(probe: tuple[str, int], boot: BootSettings) -> tuple[str, Replay]:
     name, objects = probe
-    return name, exits(objects)
+    return name.removeprefix(_REMOTE), exits(objects, cpu=int(name.startswith(_REMOTE)), nocb=boot.nocb)
 
 
 def _run(lab: Lab, name: str, rows: Replay, boot: BootSettings, object_bytes: int) -> LabResult:
@@ -107,12 +128,12 @@ def _values(prefix: str, probe: tuple[str, int], result: LabResult) -> Iterator[
         yield f"{prefix}lone", result.answer.measurement.dead_age_ns.p50
     for place, note in enumerate(NOTES):
         if (value := details.get(f"note_{place}_ns")) is not None:
-            clock = 0.0 if note == "clock" else details["note_0_ns"]
-            yield f"step_{note}", max(value - clock / _STEPS.get(note, 1), 0.0)
+            clock = 0.0 if note == "clock" else details.get("note_0_ns", 0.0)
+            yield f"{prefix}step_{note}", max(value - clock / _STEPS.get(note, 1), 0.0)
 
 
 _STEPS: Final = {
-    **dict.fromkeys(("store", "lock", "snapshot", "start", "poll"), 64),
+    **dict.fromkeys(("store", "lock", "irq_lock", "snapshot", "start", "poll"), 64),
     **dict.fromkeys(("alloc", "release"), 16),
     "compare": 120,
     "slub_fast": 4,
@@ -139,9 +160,15 @@ def _free(get: Get) -> float:
     return _per_object(get, "free")
 
 
-def _slow(get: Get, m: Mapping[str, int]) -> float:
+def _slow(get: Get, m: Mapping[str, int], where: str = "") -> float:
     slab = m["objects_per_slab"]
-    return _per_object(get, "but_last") * slab / (slab - 1) - _hook(get)
+    each = (get(f"{where}but_last", EXIT) - get(f"{where}touch", EXIT)) / EXIT
+    return each * slab / (slab - 1) - _hook(get)
+
+
+def _function(get: Get, note: str, prefix: str = "") -> float:
+    """What a function of the kernel takes, without what the kretprobe does that times it."""
+    return max(get(f"{prefix}step_{note}", EXIT) - get(f"{prefix}step_probed", EXIT), 0.0)
 
 
 def _discard(get: Get, m: Mapping[str, int]) -> float:
@@ -197,11 +224,13 @@ _OF: Final = f"exits of {EXIT} objects"
 FORMULAS: Final[tuple[Formula, ...]] = (
     Formula(
         "rcu.gp_init_ns",
-        lambda get, m: get("post_cleanup", EXIT),
-        "as gp_cleanup_ns: a walk over the same nodes",
+        lambda get, m: _function(get, "gp_init"),
+        "rcu_gp_init(), by a kretprobe, without what that takes",
     ),
     Formula(
-        "rcu.gp_cleanup_ns", lambda get, m: get("post_cleanup", EXIT), "rcu_gp_cleanup(), by a kretprobe"
+        "rcu.gp_cleanup_ns",
+        lambda get, m: max(get("post_cleanup", EXIT) - get("step_probed", EXIT), 0.0),
+        "rcu_gp_cleanup(), by a kretprobe, without what that takes",
     ),
     Formula(
         "sched.wake_latency_ns",
@@ -238,7 +267,11 @@ FORMULAS: Final[tuple[Formula, ...]] = (
         lambda get, m: _nocb(get, EXIT // 2, EXIT),
         f"plat_call_rcu() offloaded, beyond the quota, between exits of {EXIT // 2} and {EXIT}, without the lock",
     ),
-    _step("costs.bypass_flush_ns", "lock", "as plat_lock() and plat_unlock(): a second lock and a splice"),
+    Formula(
+        "costs.bypass_flush_ns",
+        lambda get, m: max(_function(get, "bypass_flush", "nocb_") - get("step_lock", SMALL) / 2, 0.0),
+        "rcu_nocb_do_flush_bypass(), by a kretprobe, without what that takes, and without the lock that it drops",
+    ),
     Formula(
         "costs.wake_ns",
         lambda get, m: _wake(get),
@@ -275,14 +308,22 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     _step("costs.work_queue_ns", "work", "plat_work_queue() with a delay"),
     _step("costs.free_fast_ns", "slub_fast", "kmem_cache_free() to the active slab"),
     Formula("costs.free_slow_ns", _slow, f"plat_free() that leaves each slab its last object, {_OF}"),
-    Formula("costs.free_remote_ns", _slow, "as free_slow_ns: no caches, all CPUs on one host thread"),
+    Formula(
+        "costs.free_remote_ns",
+        lambda get, m: _slow(get, m, _REMOTE),
+        f"the same on another CPU than the births', {_OF}",
+    ),
     Formula("costs.free_bulk_object_ns", _bulk_object, f"plat_free_bulk() of {BULK}, {_OF}"),
     Formula(
         "costs.free_hook_ns",
         lambda get, m: _hook(get),
         "plat_free() less kmem_cache_free(): the lab's accounts",
     ),
-    _step("costs.list_lock_ns", "lock", "as plat_lock() and plat_unlock()"),
+    _step(
+        "costs.list_lock_ns",
+        "irq_lock",
+        "a spinlock with interrupts off, and an entry moved from one list to another",
+    ),
     Formula(
         "costs.slab_discard_ns",
         _discard,

@@ -1,4 +1,4 @@
-"""Small workloads of the lab's own: calls on CPU 0, and nobody reads."""
+"""Small workloads of the lab's own, that nobody reads."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ _NO_READERS: Final = ReaderModel(
 )
 
 
-def unread(steps: Sequence[tuple[int, int]], objects: int, step_ns: int, duration_ns: int) -> Replay:
-    """Steps (kind, address space), one every `step_ns` from 0 on, each of so many objects."""
+def unread(
+    steps: Sequence[tuple[int, int]], objects: int, step_ns: int, duration_ns: int, exit_cpu: int = 0
+) -> Replay:
+    """Steps (kind, address space), one every `step_ns` from 0 on, each of so many objects. All but exits are on CPU 0."""
     return Replay(
         t_ns=np.arange(len(steps), dtype=np.int64) * step_ns,
-        cpu=np.zeros(len(steps), np.int32),
+        cpu=np.array([exit_cpu * (kind == EXIT) for kind, _ in steps], np.int32),
         mm=np.array([mm for _, mm in steps], np.int32),
         kind=np.array([kind for kind, _ in steps], np.uint8),
         n=np.full(len(steps), objects, np.int32),

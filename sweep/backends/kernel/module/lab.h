@@ -131,7 +131,7 @@ struct lab_note {
 	u64 ns, n;
 };
 
-#define LAB_MAX_NOTES 16
+#define LAB_MAX_NOTES 24
 
 struct policy_run {
 	const struct kernel_request *req;

@@ -24,7 +24,8 @@ POLICIES = ("per_object", "whole_list", "direct_exit")
 BASE = machine.load("guest-2cpu")
 
 UNLINK, CALL, LINK, POST, LOCK, WAKE = 100.0, 400.0, 10.0, 300.0, 20.0, 2000.0
-SLUB, HOOK, SLOW = 30.0, 15.0, 70.0
+SLUB, HOOK, SLOW, REMOTE = 30.0, 15.0, 70.0, 90.0
+INIT, CLEANUP, FLUSH, PROBED = 2000.0, 3000.0, 120.0, 400.0
 
 
 def exit_ns(each: float, objects: int) -> float:
@@ -38,7 +39,11 @@ def made_up(rounds: int = 3) -> calibration.Series:
     values |= {(name, EXIT): exit_ns(SLOW + HOOK, EXIT) for name in ("free", "bulk")}
     values[("but_last", EXIT)] = exit_ns((SLOW + HOOK) * 20 / 21, EXIT)
     values |= {("nocb_post", n): exit_ns(POST + LOCK, n) + WAKE for n in (*QUOTA, EXIT // 2, EXIT, 1)}
-    values |= {("post_cleanup", EXIT): 3000.0}
+    values[("remote_but_last", EXIT)] = values[("but_last", EXIT)] + (REMOTE - SLOW) * EXIT * 20 / 21
+    values[("remote_touch", EXIT)] = values[("touch", EXIT)]
+    values |= {("post_cleanup", EXIT): CLEANUP + PROBED, ("step_gp_init", EXIT): INIT + PROBED}
+    values |= {("nocb_step_bypass_flush", EXIT): FLUSH + LOCK / 2 + PROBED}
+    values |= {(f"{prefix}step_probed", EXIT): PROBED for prefix in ("", "nocb_")}
     for prefix in ("", "nocb_"):
         for kind in ("softirq", "kthread"):
             values |= {(f"{prefix}post_{kind}", n): 900 + 150.0 * n for n in (1, EXIT)}
@@ -57,6 +62,9 @@ def test_costs_come_out_as_they_were_put_in() -> None:
     found = {entry: cost.interval.value for entry, cost in costs_of(made_up()).items()}
     expected = {"unlink": UNLINK, "call_cold": CALL, "link": LINK, "call_rcu": POST, "call_rcu_nocb": POST}
     expected |= {"wake": WAKE, "free_hook": HOOK, "free_fast": SLUB, "free_slow": SLOW, "slab_discard": 0}
+    expected |= {"free_remote": REMOTE, "bypass_flush": FLUSH, "list_lock": LOCK}
+    assert found["rcu.gp_init_ns"] == pytest.approx(INIT)
+    assert found["rcu.gp_cleanup_ns"] == pytest.approx(CLEANUP)
     for name, value in expected.items():
         assert found[f"costs.{name}_ns"] == pytest.approx(value, abs=1e-6), name
     assert found["costs.callback_ns"] == pytest.approx(150 - SLOW - HOOK)
