@@ -30,6 +30,7 @@ from sweep.backends.native.fingerprint import Fingerprint
 from sweep.execute.port import Evaluate
 from sweep.scenarios import scenarios
 from sweep.study import Study
+from sweep.study_file import StudyError
 from tests.bench.ladder import truth
 from tests.bench.ladder.course import Course, courses
 from tests.bench.ladder.plot import draw
@@ -99,6 +100,27 @@ def native(studies: list[Study], place: Path, say: Console, rounds: int) -> list
     ]
 
 
+def positive(text: str) -> int:
+    """Of a command line. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 1")
+    return int(text)
+
+
+def asked(parser: argparse.ArgumentParser, name: str, settings: list[str]) -> Study:
+    """The study, or exit code 2 with what was wrong."""
+    try:
+        study = study_file.load(study_file.find(name), settings)
+    except StudyError as error:
+        parser.error(str(error))
+    if study.ladder != ("simulator", "native") or study.budget.native_time_s is None:
+        parser.error(
+            f"--study {name}: ends otherwise than by native time; expected ladder: [simulator, native] and "
+            "budget.native_time_s, as conf/ladder.yaml has"
+        )
+    return study
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -106,12 +128,12 @@ def main() -> None:
     parser.add_argument("--study", default="ladder", help="a ladder: name in conf/, or file")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of the study")
     parser.add_argument("--simulated", action="store_true", help="on a machine that is none")
-    parser.add_argument("--seeds", type=int, help="runs, with the study's seed and the next ones")
-    parser.add_argument("--rounds", type=int, default=truth.ROUNDS, help="of second values")
+    parser.add_argument("--seeds", type=positive, help="runs, with the study's seed and the next ones")
+    parser.add_argument("--rounds", type=positive, default=truth.ROUNDS, help="of second values")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/bench/ladder"))
     given = parser.parse_args()
     say = Console(width=120)
-    study = study_file.load(study_file.find(given.study), given.set)
+    study = asked(parser, given.study, given.set)
     many = given.seeds or (SIMULATED_SEEDS if given.simulated else 1)
     seeded = [study.model_copy(update={"seed": study.seed + place}) for place in range(many)]
     if given.simulated:

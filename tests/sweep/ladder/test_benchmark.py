@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from sweep.backends.blocks import baseline
 from sweep.course import first_trials
 from sweep.scenarios import scenarios
 from sweep.trial import Configuration, Spent
+from tests.bench.ladder import __main__ as benchmark
 from tests.bench.ladder import truth
-from tests.bench.ladder.__main__ import trial_spread
 from tests.bench.ladder.course import MARGIN, at, course, reached, scale
 from tests.bench.ladder.race import Moment
 from tests.sweep.fake_native import HOST, FakeNative
@@ -84,4 +85,24 @@ def test_second_values_come_of_so_many_rounds_and_are_not_measured_twice(lab: La
 
 
 def test_more_blocks_are_less_noise() -> None:
-    assert trial_spread(0.14, 8) == pytest.approx(trial_spread(0.14, 2) / 2)
+    assert benchmark.trial_spread(0.14, 8) == pytest.approx(benchmark.trial_spread(0.14, 2) / 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--study", "laddr"], "laddr"),
+        (["--study", "quick"], "expected ladder: [simulator, native] and budget.native_time_s"),
+        (["--set", "budget.native_time_s=soon"], "budget.native_time_s"),
+        (["--seeds", "0"], "0: expected a number from 1"),
+        (["--rounds", "two"], "two: expected a number from 1"),
+    ],
+)
+def test_bad_input_ends_with_exit_code_2_and_what_was_wrong(
+    given: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ladder", *given])
+    with pytest.raises(SystemExit) as ended:
+        benchmark.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
