@@ -1,16 +1,18 @@
 # make launch   set everything up, then run the default study
 # make test     set everything up, then run the whole test suite
 # make build    after an edit of C files
+# make werror   the same, with -Wall -Wextra -Werror
 # make lint     style, types, import floors
-# make werror   C with -Wall -Wextra -Werror
 # make sanitize the simulator's tests with address and undefined-behaviour checks
 #
 # ARGS="..." is handed on: make test ARGS="-k machine"; make launch ARGS="--dry-run".
 # Tests run in one process more than CPUs, file by file; one after another: make test ARGS="-n 0".
 
+# No bytecode beforehand: to compile all that is installed takes longer than to install it.
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --no-build-isolation
+PIP := $(BIN)/python -m pip install --quiet --no-compile --no-build-isolation
+BUILD := $(PIP) --no-deps --editable .
 C := $(wildcard policies/*.[ch] policies/stub/*.c sweep/backends/simulator/src/*.[ch] \
        sweep/backends/native/src/*.[ch] sweep/backends/native/src/calibrate/*.[ch] \
        sweep/backends/kernel/module/*.[ch] sweep/backends/kernel/guest/*.c sweep/backends/kernel/export/*.[ch] \
@@ -30,20 +32,24 @@ $(VENV)/made: tools/venv
 	tools/venv $(VENV)
 	touch $@
 
-$(VENV)/requirements: pyproject.toml | $(VENV)/made
-	$(PIP) --editable .
+$(VENV)/requirements: pyproject.toml tools/requirements | $(VENV)/made
+	$(BIN)/python tools/requirements | $(PIP) --requirement /dev/stdin
+	touch $@
+
+$(VENV)/test $(VENV)/dev: pyproject.toml tools/requirements | $(VENV)/requirements
+	$(BIN)/python tools/requirements $(@F) | $(PIP) --requirement /dev/stdin
 	touch $@
 
 $(VENV)/built: CMakeLists.txt $(C) $(VENV)/requirements
-	$(PIP) --no-deps --editable .
-	touch $@
-
-$(VENV)/test $(VENV)/dev: pyproject.toml | $(VENV)/requirements
-	$(PIP) --editable '.[$(@F)]'
+	$(BUILD)
 	touch $@
 
 build: | $(VENV)/requirements
-	$(PIP) --no-deps --editable .
+	$(BUILD) --config-settings=cmake.define.SWEEP_WERROR=OFF
+	touch $(VENV)/built
+
+werror: | $(VENV)/requirements
+	$(BUILD) --config-settings=cmake.define.SWEEP_WERROR=ON
 	touch $(VENV)/built
 
 lint: $(VENV)/built $(VENV)/test $(VENV)/dev
@@ -52,10 +58,6 @@ lint: $(VENV)/built $(VENV)/test $(VENV)/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run --Werror $(C)
-
-werror: | $(VENV)/made
-	cmake -S . -B build/werror -G Ninja -DSWEEP_WERROR=ON
-	cmake --build build/werror
 
 sanitize: $(VENV)/built $(VENV)/test
 	cmake -S . -B build/sanitize -G Ninja -DSWEEP_SANITIZE=address,undefined

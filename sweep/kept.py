@@ -29,11 +29,12 @@ from sweep.backends import hosts
 from sweep.backends.evaluator import Scenario
 from sweep.backends.hosts import Host
 from sweep.course import Known
+from sweep.fields import unknown
 from sweep.judge import Judge, judge
 from sweep.scenarios import scenarios
 from sweep.standing import SIMULATED, Standing, figures
 from sweep.store import read, record
-from sweep.study import Study, unknown
+from sweep.study import Study
 from sweep.study_file import StudyError
 from sweep.trial import Attempt, Trial
 

@@ -97,7 +97,21 @@ class Budget(Section):
         )
 
 
-class Native(Section):
+class _InBlocks(Section):
+    """How many blocks of passes a measured trial takes."""
+
+    min_blocks: MinBlocks = 2
+    max_blocks: MaxBlocks
+    ratio_width: RatioWidth
+
+    @model_validator(mode="after")
+    def _blocks(self) -> Self:
+        if self.min_blocks > self.max_blocks:
+            raise ValueError(f"min_blocks {self.min_blocks} is above max_blocks {self.max_blocks}")
+        return self
+
+
+class Native(_InBlocks):
     """How native trials are measured. The defaults are those of sweep.backends.native.settings."""
 
     rcu: Literal["kernel_like", "liburcu"] = Field(
@@ -112,7 +126,6 @@ class Native(Section):
         description="Real CPUs, by number, that the benchmark owns; the machine's CPU i runs on the i-th. Empty: the "
         "first ones that may be used.",
     )
-    min_blocks: MinBlocks = 2
     max_blocks: MaxBlocks = 16
     ratio_width: RatioWidth = 0.05
     timeout_s: Seconds = Field(default=60.0, gt=0, description="For a pass, beyond the workload's own time.")
@@ -124,12 +137,6 @@ class Native(Section):
             if cpu < 0 or cpus.count(cpu) > 1:
                 raise ValueError(f"{cpu}: expected numbers of CPUs, each once")
         return cpus
-
-    @model_validator(mode="after")
-    def _blocks(self) -> Self:
-        if self.min_blocks > self.max_blocks:
-            raise ValueError(f"min_blocks {self.min_blocks} is above max_blocks {self.max_blocks}")
-        return self
 
 
 def _bytes(value: Any) -> Any:
@@ -143,7 +150,7 @@ Bytes = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str)
 """Bytes, or a text with a unit."""
 
 
-class Kernel(Section):
+class Kernel(_InBlocks):
     """How trials in the kernel lab are measured. The defaults are those of sweep.backends.kernel.settings. CPUs,
     offloaded and lazy are the machine profile's (cpu.nr_cpus, nocb.nocb, nocb.lazy)."""
 
@@ -165,14 +172,11 @@ class Kernel(Section):
         default=True, description="rcutree.use_softirq; false: callbacks run in rcuc kthreads."
     )
     memcg: bool = Field(default=False, description="Objects are charged to a control group (SLAB_ACCOUNT).")
-    min_blocks: MinBlocks = 2
     max_blocks: MaxBlocks = 6
     ratio_width: RatioWidth = 0.1
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.min_blocks > self.max_blocks:
-            raise ValueError(f"min_blocks {self.min_blocks} is above max_blocks {self.max_blocks}")
         if self.icount is not None and self.accel == "kvm":
             raise ValueError("icount: only an emulated guest has it; leave accel out, or write tcg")
         return self

@@ -14,7 +14,8 @@ from sweep.backends import simulator
 from sweep.backends.evaluator import Scenario
 from sweep.backends.hosts import Host
 from sweep.machine import Machine
-from sweep.study import Pressure, Study, WorkloadUse
+from sweep.study import Study
+from sweep.uses import Pressure, WorkloadUse
 from workloads import PressureCourse, Replay, Workload
 
 

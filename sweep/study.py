@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 import policies
-import workloads
 from policies import PolicyError
 from sweep import constraint, machine
 from sweep.constraint import Constraint
-from sweep.fields import Seconds, Section
+from sweep.fields import Section, unknown
 from sweep.levels import (
     LADDERS,
     MEASURED_BATCH_SIZE,
@@ -29,110 +27,14 @@ from sweep.levels import (
 from sweep.propose import Range, Space
 from sweep.propose.narrow import narrowed
 from sweep.trial import METRICS, Spent
-from workloads import Scale
+from sweep.uses import Pressure, ReaderChange, Use, WorkloadUse
 
 Combine: TypeAlias = Literal["mean", "worst", "regret"]
 Sampler: TypeAlias = Literal["parzen", "nsga2", "tpe", "gp", "random", "grid"]
 Scalar: TypeAlias = bool | int | float | str
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """`there is no WHAT 'NAME'; did you mean 'NEAREST'?`, or what there is."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = (
-        "did you mean " + " or ".join(repr(n) for n in near) + "?" if near else "known: " + ", ".join(names)
-    )
-    return f"there is no {what} {name!r}; {hint}"
-
-
-class WorkloadUse(Section):
-    """A workload, or a part of it, stretched."""
-
-    name: str = Field(description="A workload by name, or the path of a Parquet file.")
-    dilation: float = Field(default=1.0, ge=0.001, le=1e6, description="Multiplies all times.")
-    replicas: int = Field(default=1, ge=1, le=100_000, description="Copies side by side, on further CPUs.")
-    loops: int = Field(default=1, ge=1, le=100_000, description="Times that it is run through.")
-    window: tuple[Seconds, Seconds] | None = Field(
-        default=None,
-        description="Start and length of the part that is used, such as [2 s, 1.5 s]; else all of it.",
-    )
-
-    @field_validator("window")
-    @classmethod
-    def _window(cls, window: tuple[float, float] | None) -> tuple[float, float] | None:
-        if window is not None and not (0 <= window[0] < 1e9 and 1e-6 <= window[1] < 1e9):
-            raise ValueError(
-                f"starts at {window[0]:g} s, {window[1]:g} s long: expected a start from 0, a length"
-            )
-        return window
-
-    @property
-    def scale(self) -> Scale:
-        """As a replay takes it."""
-        window = None if self.window is None else (round(self.window[0] * 1e9), round(self.window[1] * 1e9))
-        return Scale(self.dilation, self.replicas, self.loops, window)
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name.endswith(".parquet"):
-            return str(Path(name).absolute())
-        if name not in workloads.names():
-            raise ValueError(unknown("workload", name, workloads.names()))
-        return name
-
-    @property
-    def label(self) -> str:
-        """`pgbench-connect`, or `pgbench-connect(replicas=16)` where it is stretched."""
-        stretched = [
-            f"{key}={value:g}"
-            for key, value in (
-                ("dilation", self.dilation),
-                ("replicas", self.replicas),
-                ("loops", self.loops),
-            )
-            if value != 1
-        ]
-        if self.window is not None:
-            stretched.insert(0, f"window={self.window[0]:g}s+{self.window[1]:g}s")
-        name = Path(self.name).stem if self.name.endswith(".parquet") else self.name
-        return name + (f"({','.join(stretched)})" if stretched else "")
-
-
-class Readers(Section):
-    """What to change in every workload's reader model; what is left out stays as the workload says."""
-
-    kind: Literal["mm_ref", "rcu_only"] | None = None
-    readers_per_1000_faults: int | None = Field(default=None, ge=0, le=1_000_000)
-    background_readers_per_cpu_per_s: int | None = Field(default=None, ge=0, le=100_000_000)
-    section_quantiles: tuple[tuple[int, int], ...] | None = Field(
-        default=None, description="Length of a read-side section: (ppm, ns) points of its distribution."
-    )
-    preempted_ppm: int | None = Field(default=None, ge=0, le=1_000_000)
-    preempted_quantiles: tuple[tuple[int, int], ...] | None = None
-
-
-class Pressure(Section):
-    """Free memory over time, in place of every workload's own course."""
-
-    points: tuple[tuple[int, int], ...] = Field(
-        min_length=1, description="(t_ns, free pages in 1/1000 of the high watermark), times rising."
-    )
-
-
-def _as_use(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-def _as_readers(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
-
-
-Use = Annotated[WorkloadUse, BeforeValidator(_as_use, json_schema_input_type=str | WorkloadUse)]
-ReaderChange = Annotated[Readers, BeforeValidator(_as_readers, json_schema_input_type=str | Readers)]
 Ranges: TypeAlias = Mapping[str, Scalar | tuple[Scalar, ...] | Mapping[str, Scalar]]
-
 
 _NAME: Final = 64
 
@@ -398,7 +300,7 @@ class Study(Section):
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, as it would be written to a file."""
         values = self.model_dump(mode="json", exclude_defaults=False)
-        values["workloads"] = [_shortest(use) for use in self.workloads]
+        values["workloads"] = [use.shortest() for use in self.workloads]
         if values["policies"] == "all":
             values["policies"] = list(self.policy_names())
         return values
@@ -425,8 +327,3 @@ def _a_range(policy: str) -> str:
     """An example, as people write it."""
     params = policies.catalogue()[policy].params if policy in policies.catalogue() else ()
     return f"{params[0].name}: {params[0].default}" if params else "max: 32"
-
-
-def _shortest(use: WorkloadUse) -> str | dict[str, Any]:
-    values = use.model_dump(mode="json", exclude_defaults=True)
-    return use.name if len(values) == 1 else values

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from sweep import paths
-from sweep.study import Study, unknown
+from sweep.fields import unknown
+from sweep.study import Study
 
 
 class StudyError(ValueError):

@@ -11,9 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sweep import paths
 from sweep.agreement.model import AgreementError, Role
-from sweep.fields import Seconds
-from sweep.study import WorkloadUse, unknown
+from sweep.fields import Seconds, unknown
 from sweep.trial import METRICS
+from sweep.uses import Use, WorkloadUse
 
 
 class _Value(BaseModel):
@@ -26,12 +26,7 @@ def _metric(name: str) -> str:
     return name
 
 
-def _use(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
-
-
 MetricName = Annotated[str, BeforeValidator(_metric)]
-Use = Annotated[WorkloadUse, BeforeValidator(_use)]
 
 
 class Target(_Value):

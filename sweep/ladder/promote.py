@@ -7,6 +7,9 @@ of them, its probability. To promote by it, a world is drawn for each native tri
 configuration is taken that adds most to what was measured (Thompson, "On the likelihood that one unknown
 probability exceeds another in view of the evidence of two samples", 1933). What is measured takes the place of
 what was simulated, and teaches the model.
+
+Before a few are measured little is known of the errors, and worlds differ by luck. So the first ones are chosen in the
+world that is expected: its front, what adds most hypervolume first, which spreads them over it.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ WORLDS: Final = 128
 """Of which probabilities are counted."""
 _LOOKED_AT: Final = 16
 """Worlds, until a candidate adds something in one."""
+_EXPECTED: Final = 8
+"""Promotions that follow what is expected, before worlds are drawn."""
 _UNCERTAIN: Final = (0.1, 0.9)
 """A probability between these is worth another measurement."""
 _MAX_RUNS: Final = 4
@@ -131,9 +136,15 @@ class Promoter(Proposer):
 
     # -- what may be on the front --
 
+    def _known(self) -> list[Observation]:
+        """What was measured and may be chosen. What is only compared with would dominate candidates with which it does
+        not compete."""
+        measured = (each for each in self._told.values() if each.values and each.feasible)
+        return [each for each in measured if each.configuration in self._space]
+
     def _uncertain(self, pending: Sequence[Configuration]) -> Configuration | None:
         """The measured configuration of which it is least certain whether it is on the front."""
-        known = [each for each in self._told.values() if each.values and each.feasible]
+        known = self._known()
         if len(known) < 2:
             return None
         drawn = [_drawn_measured(each, each.configuration.key()) for each in known]
@@ -146,25 +157,30 @@ class Promoter(Proposer):
             if low < share < high
             and self._runs[each.configuration.key()] < _MAX_RUNS
             and each.configuration.key() not in taken
-            and each.configuration in self._space
             and any(each.spreads)
         ]
         return known[max(open_)[1]].configuration if open_ else None
 
     def _promising(self, pending: Sequence[Configuration], dice: Random) -> Configuration | None:
-        """Of the first world in which a candidate would add to what is measured, the one that adds most."""
+        """Of the first world in which a candidate would add to what is measured, the one that adds most. For the
+        first few promotions the first world is the expected one."""
         taken = {each.key() for each in pending}
         candidates = [each for key, each in self._pool.items() if key not in self._told and key not in taken]
         if not candidates:
             return None
         coming = [self._pool[key] for key in sorted(taken) if key in self._pool and key not in self._told]
-        known = [each for each in self._told.values() if each.values and each.feasible]
+        known = self._known()
         generator = np.random.default_rng(dice.getrandbits(64))
-        expected = self._drawn_simulated([*coming, *candidates], _LOOKED_AT, generator)
-        drawn = [expected] if not known else [_drawn_known(known, _LOOKED_AT, generator), expected]
+        unknown = [*coming, *candidates]
+        parts = [self._drawn_simulated(unknown, _LOOKED_AT, generator)]
+        if known:
+            parts.insert(0, _drawn_known(known, _LOOKED_AT, generator))
+        worlds = np.concatenate(parts, axis=1)
+        if self.promoted + len(coming) < _EXPECTED:
+            worlds = np.concatenate([self._expected(known, unknown)[None], worlds])
         settled = len(known) + len(coming)  # points that need not be asked for
-        corner = (self._rules.reference,) * expected.shape[2]
-        for world in np.concatenate(drawn, axis=1):
+        corner = (self._rules.reference,) * worlds.shape[2]
+        for world in worlds:
             hopeful = [
                 int(place) for place in np.flatnonzero(noise.fronts(world[None])[0]) if place >= settled
             ]
@@ -178,7 +194,7 @@ class Promoter(Proposer):
         candidates = [each for key, each in self._pool.items() if key not in self._told]
         if not candidates:
             return {}
-        known = [each for each in self._told.values() if each.values and each.feasible]
+        known = self._known()
         generator = np.random.default_rng(self._seed)
         expected = self._drawn_simulated(candidates, WORLDS, generator)
         worlds = np.concatenate(
@@ -196,6 +212,13 @@ class Promoter(Proposer):
             self._errors.worlds([_seen(each) for each in points], number, generator)
         )
         return drawn
+
+    def _expected(self, known: Sequence[Observation], unknown: Sequence[Observation]) -> Array:
+        """(points, objectives), of the measured ones and then of the others: as far as they are known."""
+        simulated = np.maximum(np.array([each.values for each in unknown]), FLOOR)
+        factors = np.exp(self._errors.expected([_seen(each) for each in unknown]))
+        found: Array = np.array([*(each.values for each in known), *(simulated * factors)])
+        return found
 
     # -- the sampler --
 

@@ -15,9 +15,10 @@ import policies
 from sweep.backends.evaluator import Scenario
 from sweep.scenarios import scenarios as scenarios_of
 from sweep.standing import SIMULATED, Point, Standing
-from sweep.study import Combine, Pressure, Readers, Study, WorkloadUse
+from sweep.study import Combine, Study
 from sweep.study_file import StudyError, parse
 from sweep.trial import METRICS, Configuration
+from sweep.uses import Pressure, Readers, WorkloadUse
 
 _HEAD: Final = """\
 # {what}. Its figures are simulated. To measure them again:

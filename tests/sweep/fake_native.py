@@ -37,7 +37,8 @@ def other_costs(machine: Machine) -> Machine:
 
 @dataclass
 class FakeNative:
-    """spread: standard deviation of the logarithm of every figure, of one trial. blocks: of each scenario.
+    """spread: standard deviation of the logarithm of every figure, of one trial; spreads: of those metrics that have
+    their own. blocks: of each scenario.
     scatter: of the logarithm by which the truth of a configuration differs from what the simulator can know. steady:
     the same noise at every repeat, so that figures do not depend on what was measured in an earlier life.
     """
@@ -49,6 +50,7 @@ class FakeNative:
     host: Host = HOST
     level: str = LEVEL
     steady: bool = False
+    spreads: Mapping[str, float] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     _truth: dict[str, Evaluation] = field(default_factory=dict)
 
@@ -74,11 +76,12 @@ class FakeNative:
             figures, values, ratios = {}, [], []
             for name, metric in METRICS.items():
                 value = exact.get(name) * (1 if metric.integral or configuration == baseline() else beyond)
-                drawn = value * math.exp(self.spread * dice.standard_normal())
+                spread = self.spreads.get(name, self.spread)
+                drawn = value * math.exp(spread * dice.standard_normal())
                 figures[name] = value if metric.integral else drawn
-                values.append((name, noise.around(drawn, self.spread)))
+                values.append((name, noise.around(drawn, spread)))
                 if base[scenario].get(name):
-                    ratios.append((name, noise.around(drawn / base[scenario].get(name), self.spread)))
+                    ratios.append((name, noise.around(drawn / base[scenario].get(name), spread)))
             measured.append((scenario, Measurement.from_flat(figures)))
             of = Evidence(self.level, self.host.key(), self.blocks, 0, tuple(values), tuple(ratios))
             evidence.append((scenario, of))

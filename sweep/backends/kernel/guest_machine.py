@@ -67,8 +67,8 @@ class Guest:
     ) -> None:
         """Boots, within BOOT_TIMEOUT_S if no other time is given. Raises GuestError when it does not, and LabError
         where QEMU is missing."""
-        self.accelerator = accelerator
         self._stands_still = settings.icount is not None
+        self.accelerator = accelerator
         program = find_program("qemu-system-x86_64")
         # Files in memory: whoever is killed leaves none behind.
         self._console, self._errors = (os.fdopen(os.memfd_create(name)) for name in ("console", "errors"))

@@ -2,83 +2,123 @@
 
 Runs the question of a ladder study (conf/ladder.yaml) on this machine in three ways, one after the other: up the
 ladder, natively with nsga2, natively at random; each for the study's native time. Then everything that any of
-them showed as a front at any time is measured once more, and the fronts are compared by those values. What was
-measured is kept below --output, and taken up again from there.
+them showed as a front at any time is measured once more, and the fronts are compared by those values (truth.py,
+course.py). What was measured is kept below --output, and taken up again from there.
 
-    python -m tests.bench.ladder --set budget.native_time_s=10min -o build/bench/ladder
-    python -m tests.bench.ladder --made-up --seeds 5     # without a machine: the simulator under other costs
+    python -m tests.bench.ladder --seeds 3 -o build/bench/ladder
+    python -m tests.bench.ladder --simulated     # without a machine: the simulator under other costs, with noise
 
-With --made-up no figure says anything of a machine: it is for work on the ladder itself. Native time then counts
-what trials would take, and true values are known without noise.
+With --simulated no figure says anything of a machine: it is for work on the ladder itself, over many seeds. Native time
+is then what trials would take, and second values are without noise.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import math
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 
 from sweep import native_host, study_file
-from sweep.backends.blocks import baseline
+from sweep.backends.evaluator import Scenario
 from sweep.backends.native.fingerprint import Fingerprint
+from sweep.execute.port import Evaluate
 from sweep.scenarios import scenarios
 from sweep.study import Study
+from sweep.study_file import StudyError
 from tests.bench.ladder import truth
+from tests.bench.ladder.course import Course, courses
 from tests.bench.ladder.plot import draw
-from tests.bench.ladder.race import WAYS, Bench, climb, curve, moments, simulate
+from tests.bench.ladder.race import WAYS, Bench, Moment, climb, moments, simulate
+from tests.bench.ladder.table import table
 from tests.sweep.fake_native import HOST, FakeNative
 
-SHARE = 0.95
-TRIAL_S = 10.0
-"""Of a made-up machine."""
+SIMULATED_TRIAL_S: Final = 5.0
+SIMULATED_SEEDS: Final = 10
 
-Curves = dict[str, list[tuple[float, float]]]
+BETWEEN_PASSES: Final = {
+    "exit_latency_ns.mean": 0.14,
+    "retained_bytes.mean": 0.011,
+    "cpu_ns_per_object": 0.11,
+}
+"""Median ratio error between two passes of a pair: docs/agreement.md, First runs, column noise."""
 
-
-def reached(of: list[tuple[float, float]], goal: float) -> float:
-    """The native time after which the hypervolume is at least that for good; infinite if it never is."""
-    time_s = float("inf")
-    for at_s, volume in reversed(of):
-        if volume < goal:
-            break
-        time_s = at_s
-    return time_s
+Raced = Mapping[str, list[Moment]]
 
 
-def on_this_machine(study: Study, output: Path, console: Console) -> Curves:
-    host = Fingerprint.take()
-    made = scenarios(study, host)
-    owned = native_host.own_cpus(study, made)
-    import time
-
-    bench = Bench(native_host.evaluator(study, made, owned), time.time)
-    below = simulate(study, made, output / "simulator", console)
-    found = {}
-    for way in WAYS:
-        console.print(f"{way}: {study.budget.native_time_s:g} s of native time")
-        found[way] = moments(study, climb(study, made, way, below, bench, output / way, console))
-    shown = [each for way in WAYS for moment in found[way] for each in moment.front]
-    console.print(f"{len(set(shown))} configurations were on a front: measured once more")
-    values = truth.measured(study, bench.evaluate, shown, baseline(), output / "truth")
-    return {way: curve(study, found[way], values) for way in WAYS}
+def trial_spread(between_passes: float, blocks: int) -> float:
+    """Standard deviation of the logarithm of a trial's ratio: of normal errors half lie within 0.6745 deviations, two
+    passes differ by the root of two, and in a block are two passes of each side."""
+    return between_passes / 0.6745 / math.sqrt(2) / math.sqrt(blocks)
 
 
-def on_a_made_up_machine(study: Study, output: Path, console: Console) -> Curves:
+def simulated_machine(study: Study, made: tuple[Scenario, ...]) -> FakeNative:
+    """The simulator under other costs, as noisy as the machine of docs/agreement.md."""
+    blocks = study.how_native().min_blocks
+    spreads = {name: trial_spread(error, blocks) for name, error in BETWEEN_PASSES.items()}
+    return FakeNative(made, blocks=blocks * len(made), spreads=spreads)
+
+
+def race(study: Study, made: tuple[Scenario, ...], bench: Bench, place: Path, say: Console) -> Raced:
+    """All ways, one after the other."""
+    below = simulate(study, made, place / "simulator", say)
+    return {way: moments(study, climb(study, made, way, below, bench, place / way, say)) for way in WAYS}
+
+
+def judged(study: Study, found: Raced, evaluate: Evaluate, place: Path, rounds: int) -> dict[str, Course]:
+    """Each way's course, by second values."""
+    shown = {each for way in WAYS for moment in found[way] for each in moment.front}
+    return courses(found, truth.measured(study, evaluate, shown, place, rounds))
+
+
+def simulated(study: Study, place: Path, say: Console) -> dict[str, Course]:
     made = scenarios(study, HOST)
-    machine = FakeNative(made)
-    bench = Bench(machine, lambda: TRIAL_S * sum(machine.calls.values()))
-    below = simulate(study, made, output / "simulator", console)
-    found = {
-        way: moments(study, climb(study, made, way, below, bench, output / way, console)) for way in WAYS
-    }
-    shown = [each for way in WAYS for moment in found[way] for each in moment.front]
-    exact = lambda configuration, have: machine.truth(configuration)  # noqa: E731
-    values = truth.measured(study, exact, shown, baseline(), output / "truth")
-    return {way: curve(study, found[way], values) for way in WAYS}
+    machine = simulated_machine(study, made)
+    bench = Bench(machine, lambda: SIMULATED_TRIAL_S * sum(machine.calls.values()))
+    found = race(study, made, bench, place, say)
+    return judged(study, found, lambda configuration, have: machine.truth(configuration), place / "truth", 1)
+
+
+def native(studies: list[Study], place: Path, say: Console, rounds: int) -> list[dict[str, Course]]:
+    """All races first, so that second values are measured apart from them."""
+    raced: list[tuple[Study, Raced, Evaluate]] = []
+    for study in studies:
+        made = scenarios(study, Fingerprint.take())
+        owned = native_host.own_cpus(study, made)
+        bench = Bench(native_host.evaluator(study, made, owned), time.time)
+        say.print(f"seed {study.seed}: {len(WAYS)} times {study.budget.native_time_s:g} s of native time")
+        raced.append((study, race(study, made, bench, place / str(study.seed), say), bench.evaluate))
+    say.print(f"second values: {rounds} rounds")
+    return [
+        judged(study, found, evaluate, place / str(study.seed) / "truth", rounds)
+        for study, found, evaluate in raced
+    ]
+
+
+def positive(text: str) -> int:
+    """Of a command line. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 1")
+    return int(text)
+
+
+def asked(parser: argparse.ArgumentParser, name: str, settings: list[str]) -> Study:
+    """The study, or exit code 2 with what was wrong."""
+    try:
+        study = study_file.load(study_file.find(name), settings)
+    except StudyError as error:
+        parser.error(str(error))
+    if study.ladder != ("simulator", "native") or study.budget.native_time_s is None:
+        parser.error(
+            f"--study {name}: ends otherwise than by native time; expected ladder: [simulator, native] and "
+            "budget.native_time_s, as conf/ladder.yaml has"
+        )
+    return study
 
 
 def main() -> None:
@@ -87,46 +127,25 @@ def main() -> None:
     )
     parser.add_argument("--study", default="ladder", help="a ladder: name in conf/, or file")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of the study")
-    parser.add_argument("--made-up", action="store_true")
-    parser.add_argument("--seeds", type=int, default=1, help="runs, with the study's seed and the next ones")
+    parser.add_argument("--simulated", action="store_true", help="on a machine that is none")
+    parser.add_argument("--seeds", type=positive, help="runs, with the study's seed and the next ones")
+    parser.add_argument("--rounds", type=positive, default=truth.ROUNDS, help="of second values")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/bench/ladder"))
     given = parser.parse_args()
-    console = Console(width=110)
-    study = study_file.load(study_file.find(given.study), given.set)
-    runs = []
-    for seed in range(study.seed, study.seed + given.seeds):
-        seeded = study.model_copy(update={"seed": seed})
-        run = on_a_made_up_machine if given.made_up else on_this_machine
-        runs.append(
-            run(seeded, given.output / ("made-up" if given.made_up else "native") / str(seed), console)
-        )
-    show(console, runs)
-    where = "a made-up machine" if given.made_up else Fingerprint.take().summary()
-    (given.output / "curves.json").write_text(json.dumps({"measured_on": where, "runs": runs}))
-    goal = SHARE * statistics.median(run["nsga2"][-1][1] for run in runs)
-    title = f"{study.name}: {where}"
-    draw(title, {way: [run[way] for run in runs] for way in WAYS}, goal, given.output / "ladder.png")
-    console.print(f"{given.output / 'ladder.png'}")
-
-
-def show(console: Console, runs: list[Curves]) -> None:
-    """Of each way: the last hypervolume, and when it reached the goal, in parts of nsga2's whole native time."""
-    grid = Table(
-        title=f"goal: {SHARE:.0%} of the last hypervolume of native-only nsga2, each run its own; medians"
-    )
-    for head in ("way", "last hypervolume", "native time to the goal", "of nsga2's whole time", "reached"):
-        grid.add_column(head, justify="left" if head == "way" else "right")
-    for way in WAYS:
-        times = [reached(run[way], SHARE * run["nsga2"][-1][1]) for run in runs]
-        shares = [time_s / run["nsga2"][-1][0] for time_s, run in zip(times, runs, strict=True)]
-        grid.add_row(
-            way,
-            f"{statistics.median(run[way][-1][1] for run in runs):.4f}",
-            f"{statistics.median(times):.0f} s",
-            f"{statistics.median(shares):.0%}" if statistics.median(shares) != float("inf") else "-",
-            f"{sum(time_s != float('inf') for time_s in times)} of {len(runs)}",
-        )
-    console.print(grid)
+    say = Console(width=120)
+    study = asked(parser, given.study, given.set)
+    many = given.seeds or (SIMULATED_SEEDS if given.simulated else 1)
+    seeded = [study.model_copy(update={"seed": study.seed + place}) for place in range(many)]
+    if given.simulated:
+        kind = "simulated, on other costs and with noise"
+        runs = [simulated(each, given.output / "simulated" / str(each.seed), say) for each in seeded]
+    else:
+        kind = f"measured in user space, {Fingerprint.take().summary()}"
+        runs = native(seeded, given.output / "native", say, given.rounds)
+    say.print(table(runs, kind))
+    (given.output / "courses.json").write_text(json.dumps({"figures": kind, "runs": runs}))
+    draw(f"{study.name}: {kind}", runs, given.output / "ladder.png")
+    say.print(f"{given.output / 'ladder.png'}")
 
 
 if __name__ == "__main__":

@@ -1,33 +1,39 @@
-"""Hypervolume against native time."""
+"""Share of the final hypervolume over native time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import matplotlib.pyplot as plt
+import numpy as np
 
-COLOURS = {"ladder": "#0072b2", "nsga2": "#d55e00", "random": "#8c8c8c"}
-NAMES = {"ladder": "ladder", "nsga2": "native only, nsga2", "random": "native only, random"}
+from tests.bench.ladder.course import SHARE, Course, at
 
-Curve = Sequence[tuple[float, float]]
+COLOURS: Final = {"ladder": "#0072b2", "nsga2": "#d55e00", "random": "#8c8c8c"}
+NAMES: Final = {"ladder": "ladder", "nsga2": "native only, nsga2", "random": "native only, random"}
+_STEPS: Final = 400
 
 
-def draw(title: str, curves: Mapping[str, Sequence[Curve]], goal: float, path: Path) -> None:
-    """A step for each batch that was told. goal: hypervolume to be reached, drawn as a line."""
+def draw(title: str, runs: Sequence[Mapping[str, Course]], path: Path) -> None:
+    """The median over the runs and, of more than one, the quartiles."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    for way, runs in curves.items():
-        for place, run in enumerate(runs):
-            times, volumes = zip(*run, strict=True)
-            label = NAMES[way] if place == 0 else None
-            axes.step(times, volumes, where="post", color=COLOURS[way], label=label, linewidth=1.6)
-    axes.axhline(goal, color="black", linewidth=0.8, linestyle=":")
-    axes.annotate("95 % of nsga2's last", (0, goal), xytext=(4, 3), textcoords="offset points", fontsize=9)
+    end_s = min(course[-1][0] for run in runs for course in run.values())
+    times = np.linspace(0, end_s, _STEPS)
+    for way, colour in COLOURS.items():
+        shares = np.array([[at(run[way], float(time_s)) for time_s in times] for run in runs])
+        low, middle, high = np.quantile(shares, (0.25, 0.5, 0.75), axis=0)
+        axes.step(times, middle, where="post", color=colour, label=NAMES[way], linewidth=1.8)
+        axes.fill_between(times, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
+    axes.axhline(SHARE, color="black", linewidth=0.8, linestyle=":")
+    many = f"median and quartiles of {len(runs)} seeds" if len(runs) > 1 else "one seed"
     axes.set(
         title=title,
         xlabel="native time (s)",
-        ylabel="hypervolume, by values measured once more",
-        xlim=(0, None),
+        ylabel=f"share of the final hypervolume\n({many})",
+        xlim=(0, end_s),
+        ylim=(0, 1.02),
     )
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right", frameon=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,6 @@ from sweep.course import UNBOUNDED, Course
 from sweep.execute import Evaluate
 from sweep.execute.in_process import InProcessExecutor
 from sweep.judge import Judge, judge
-from sweep.pareto import hypervolume
 from sweep.progress import Progress
 from sweep.propose import Proposer, make
 from sweep.standing import REFERENCE, Standing
@@ -122,13 +121,3 @@ def moments(study: Study, attempts: list[Attempt]) -> list[Moment]:
         if study.share(spent) >= 1:
             break
     return found
-
-
-def curve(
-    study: Study, of: list[Moment], truth: Mapping[Configuration, tuple[float, ...]]
-) -> list[tuple[float, float]]:
-    """(native time in s, hypervolume of the front that was shown then, by its true values)."""
-    corner = (REFERENCE[study.combine],) * len(study.objectives)
-    return [
-        (m.spent.time_s, hypervolume([truth[each] for each in m.front if each in truth], corner)) for m in of
-    ]

@@ -1,39 +1,59 @@
-"""True values of what was shown as a front: measured once more, after the race and apart from it.
+"""Second values: what was shown as a front is measured once more, after the race and apart from it.
 
-A front of noisy points is chosen for its good values, so those values are too good. What is measured again is not
-chosen by what comes out.
+A front of noisy points is chosen for its good values, so those values are too good, and the more so the more points
+were measured (the winner's curse). What is measured again is not chosen by what comes out, so the second
+values favour no way. One round measures each configuration once, in an order of its own; a machine that drifts does
+not favour those that come early. Within a trial the blocks are interleaved with the baseline's, as in any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from random import Random
+from typing import Final, TypeAlias
 
+from sweep.backends.blocks import baseline
 from sweep.execute.port import Evaluate, Task, attempt
 from sweep.judge import judge
 from sweep.store.files import FileStore
 from sweep.study import Study
-from sweep.trial import Attempt, Configuration, Trial
+from sweep.trial import REPEAT, SAMPLER, Attempt, Configuration, Trial
+
+ROUNDS: Final = 4
+
+Values: TypeAlias = Mapping[Configuration, tuple[float, ...]]
+"""Of configurations, one for each objective, in baselines."""
 
 
 def measured(
-    study: Study, evaluate: Evaluate, wanted: Iterable[Configuration], baseline: Configuration, place: Path
-) -> dict[Configuration, tuple[float, ...]]:
-    """Values of those that keep the constraints. What `place` holds already is not measured again."""
+    study: Study, evaluate: Evaluate, wanted: Iterable[Configuration], place: Path, rounds: int = ROUNDS
+) -> Values:
+    """Values of those that keep the constraints, each the mean over so many rounds. What `place` holds already is not
+    measured again."""
     store = FileStore(place)
     try:
-        found = {a.trial.configuration: a for a in store.attempts()}
-        for configuration in dict.fromkeys([baseline, *wanted]):
-            if configuration not in found:
-                origin = "sampler" if found else "baseline"
-                made = attempt(evaluate, Task(Trial(len(found), configuration, origin)), "here")
-                store.append([made])
-                found[configuration] = made
+        found = list(store.attempts())
+        for number in range(rounds):
+            again = REPEAT if number else SAMPLER
+            done = {a.trial.configuration for a in found if a.worker == _worker(number)}
+            order = sorted(set(wanted) - {baseline()}, key=Configuration.key)
+            Random(f"{study.seed}/{number}").shuffle(order)
+            for configuration in [baseline(), *order]:
+                if configuration not in done:
+                    origin = "baseline" if not found else again
+                    trial = Trial(len(found), configuration, origin)
+                    found.append(attempt(evaluate, Task(trial), _worker(number)))
+                    store.append(found[-1:])
     finally:
         store.close()
-    return _values(study, list(found.values()))
+    return _values(study, found)
 
 
-def _values(study: Study, attempts: list[Attempt]) -> dict[Configuration, tuple[float, ...]]:
+def _worker(number: int) -> str:
+    return f"round {number}"
+
+
+def _values(study: Study, attempts: list[Attempt]) -> Values:
     now = judge(attempts, study.objectives, study.combine, study.bounds(), study.space())
     return {p.trial.configuration: p.values for p in now.points if p.feasible}

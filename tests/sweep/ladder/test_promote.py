@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from policies import policy
 from sweep.ladder.errors import STATED, Error, ErrorModel, Prior
 from sweep.ladder.promote import Promoter, Rules
@@ -101,6 +103,27 @@ def test_what_the_simulator_finds_infeasible_or_failing_is_not_promoted() -> Non
         Observation(configuration(3), (0.5, 0.5)),
     ]
     assert set(promoter(of).chances()) == {configuration(3)}
+
+
+def test_what_is_only_compared_with_keeps_nothing_off_the_front() -> None:
+    of = simulated()
+    made = promoter(of)
+    before = made.chances()
+    beyond_all = Configuration.of("direct_exit", {"bulk_size": 1})
+    made.observe([Observation(beyond_all, (0.01, 0.01), 0.0, (0.01, 0.01))])
+    assert made.chances() == before
+    assert made.ask(range(4)) == promoter(of).ask(range(4))
+
+
+def test_the_first_promotions_are_spread_over_the_expected_front_however_far_the_simulator_may_err() -> None:
+    of = simulated()
+    rules = replace(RULES, repeats=0.0)
+    asked = promoter(of, spread=1.0, rules=rules).ask(range(6))
+    promoted = [place for place, each in enumerate(of) if each.configuration in asked]
+    assert len(promoted) >= 5  # a sampler may explore once
+    assert {of[place].configuration for place in promoted} <= front(of)
+    thirds = {3 * place // len(of) for place in promoted}
+    assert thirds == {0, 1, 2}
 
 
 def test_repeats_go_where_the_front_is_uncertain() -> None:
