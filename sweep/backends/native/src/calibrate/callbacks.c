@@ -37,20 +37,6 @@ static void sweep_caches(void)
 		memory[i]++;
 }
 
-static void free_shuffled(struct policy_run *run, struct batch *b)
-{
-	static u64 random;
-
-	for (u32 nr = b->nr; nr; nr--) {
-		u32 chosen;
-
-		random = random * 6364136223846793005ull + 1442695040888963407ull; /* Knuth's MMIX */
-		chosen = (u32)((random >> 33) % nr);
-		plat_free(run, b->objects[chosen], DEAD_READY);
-		b->objects[chosen] = b->objects[nr - 1];
-	}
-}
-
 /* The whole of what an exit left, by one callback. */
 void free_all(struct policy_run *run, struct plat_rcu_head *head)
 {
@@ -62,10 +48,6 @@ void free_all(struct policy_run *run, struct plat_rcu_head *head)
 	if (b->counts)
 		series_add(S_GP_LENGTH, p->objects, clock_to_ns(clock_now() - b->posted));
 	release_pages(run, b);
-	if (shuffles(b)) {
-		free_shuffled(run, b);
-		return;
-	}
 	if (p->at_end == SWEEP)
 		sweep_caches();
 	begin = clock_now();

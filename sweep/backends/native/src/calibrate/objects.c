@@ -81,7 +81,7 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 {
 	struct batch *b = batch;
 
-	switch (shuffles(b) ? TOUCH : probe->in_call) {
+	switch (probe->in_call) {
 	case TOUCH:
 	case KEEP_TURNS:
 		break;
@@ -181,7 +181,7 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 	case SWEEP:
 		break;
 	}
-	if (!shuffles(b) && (probe->in_call == POST || probe->in_call == FREE))
+	if (probe->in_call == POST || probe->in_call == FREE)
 		return;
 	b->objects[0]->word = (uintptr_t)b;
 	plat_call_rcu_hurry(run, &b->objects[0]->rcu, free_all, b->nr);

@@ -6,14 +6,14 @@
 
 #include <sched.h>
 
-#define EXITS 10
+#define EXITS 9
 #define PERIOD_NS 60000000
 #define BORN_BEFORE_NS 20000000
 #define YOUNG_NS 20000
 #define MAX_OBJECTS 8000
 #define ALLOCS 40	/* pages that a probe allocates in one exit */
 #define GAP_NS 20000	/* callbacks further apart than this were not run in one go */
-#define WARM_UP_EXITS 2 /* whose samples are dropped */
+#define WARM_UP_EXITS 1 /* whose samples are dropped */
 
 enum in_call { TOUCH, STAMP, NOW, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
 enum at_end { LATER, SWEEP, SLABS, BULK, SORT, SMALL, STEPS };
@@ -68,15 +68,6 @@ static inline void time_ends(enum series series, double count)
 
 	if (batch->counts && count > 0 && softirqs_in_calls() == batch->softirqs)
 		series_add(series, probe->objects, ns / count);
-}
-
-/*
- * A fresh slab gives its objects in order of address, and hardware fetches the next ones ahead. After some time free lists
- * are in no order: so the warm-up exits free theirs shuffled, unless a probe wants neighbours.
- */
-static inline bool shuffles(const struct batch *b)
-{
-	return !b->counts && (probe->at_end == LATER || probe->at_end == SWEEP);
 }
 
 /* callbacks.c */
