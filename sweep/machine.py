@@ -142,6 +142,8 @@ class Costs(_Frozen):
     unlink_ns: Entry[CostNs]
     call_cold_ns: Entry[CostNs]
     object_cold_ns: Entry[CostNs]
+    lock_cold_ns: Entry[CostNs]
+    call_rcu_cold_ns: Entry[CostNs]
     free_cold_ns: Entry[CostNs]
     cool_ns: Entry[CostNs]
     link_ns: Entry[CostNs]

@@ -131,7 +131,7 @@ CENTRES: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {"switch": lo
 
 def _free(get: Get, m: Mapping[str, int]) -> float:
     """plat_free() of a warm object, with all that moves slabs."""
-    return get("free") - get("unlink")
+    return _more(get, "free") - _more(get, "unlink")
 
 
 def _store(get: Get, m: Mapping[str, int]) -> float:
@@ -174,9 +174,9 @@ def _more(get: Get, series: str) -> float:
     return (LARGE * get(series, LARGE) - SMALL * get(series, SMALL)) / (LARGE - SMALL)
 
 
-def _cold(get: Get) -> float:
-    """What an exit of objects that were just born takes beyond them, on a CPU that has run no policy for long; ns."""
-    return SMALL * (get("unlink_young", SMALL) - _more(get, "unlink_young"))
+def _cold(get: Get, series: str) -> float:
+    """What a call takes beyond its objects, on a CPU that has run no policy for long; ns."""
+    return SMALL * (get(series, SMALL) - _more(get, series))
 
 
 _OF: Final = f"exits of {EXIT} objects"
@@ -185,7 +185,18 @@ _MORE: Final = f"between exits of {SMALL} and of {LARGE:,} objects"
 
 def _step(name: str, series: str, what: str) -> Formula:
     """Beside a touch of objects that are in no near cache: there a lock waits for the stores before it."""
-    return Formula(name, lambda get, m: _more(get, series) - _more(get, "unlink"), f"{what} per object, {_MORE}")
+    return Formula(
+        name, lambda get, m: _more(get, series) - _more(get, "unlink"), f"{what} per object, {_MORE}"
+    )
+
+
+def _step_cold(name: str, series: str, what: str) -> Formula:
+    """Code and lines of the step itself: what a call with it takes beyond its objects, less one without."""
+    return Formula(
+        name,
+        lambda get, m: _cold(get, series) - _cold(get, "unlink"),
+        f"what an exit of {SMALL} objects with {what} takes beyond them, less one without, 60 ms after the one before",
+    )
 
 
 FORMULAS: Final[tuple[Formula, ...]] = (
@@ -206,7 +217,7 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.call_cold_ns",
-        lambda get, m: _cold(get),
+        lambda get, m: _cold(get, "unlink_young"),
         f"what an exit of {SMALL} objects takes beyond that, 60 ms after the one before",
     ),
     Formula(
@@ -214,11 +225,9 @@ FORMULAS: Final[tuple[Formula, ...]] = (
         lambda get, m: _more(get, "unlink") - _more(get, "unlink_young"),
         f"objects born 20 ms ago less those just born, {_MORE}",
     ),
-    Formula(
-        "costs.free_cold_ns",
-        lambda get, m: _more(get, "walk_free_cold") - _more(get, "walk_free"),
-        f"dead_free_chain() of objects that are in no second level cache any more, {_MORE}",
-    ),
+    _step_cold("costs.lock_cold_ns", "lock", "plat_lock() and plat_unlock()"),
+    _step_cold("costs.call_rcu_cold_ns", "post", "plat_call_rcu()"),
+    _step_cold("costs.free_cold_ns", "free", "plat_free()"),
     Formula(
         "costs.link_ns",
         lambda get, m: _more(get, "link") - _more(get, "unlink"),
@@ -338,8 +347,8 @@ GIVEN: Final[Mapping[str, tuple[float, str]]] = {
         "the benchmark's gp_end() changes one word under a lock; readers are waited for beside the CPUs",
     ),
     "costs.cool_ns": (
-        1_000_000,
-        "of 0.1 to 10 ms what fits four workloads best (docs/agreement.md); on an idle machine caches take 10 ms",
+        10_000_000,
+        "after so long on an idle machine what an exit takes no longer rises with the time since the one before",
     ),
     "costs.free_hook_ns": (0, "no memory cgroup accounts the objects in user space"),
 }

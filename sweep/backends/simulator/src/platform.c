@@ -52,6 +52,7 @@ void plat_lock_init(struct policy_run *s, struct plat_lock *lock)
 
 void plat_lock(struct policy_run *s, struct plat_lock *lock)
 {
+	step_cold(s, STEP_LOCK);
 	sim_lock_take(s, (struct sim_lock *)lock->opaque, s->m.lock_ps);
 }
 
@@ -71,6 +72,7 @@ void plat_charge(struct policy_run *s, enum plat_cost cost, u32 count)
 
 void rcu_post(sim *s, struct plat_rcu_head *head, s64 objects, bool lazy)
 {
+	step_cold(s, STEP_CALL_RCU);
 	if (s->m.gp_constant)
 		call_rcu_constant(s, head, objects);
 	else if (s->m.nocb)
@@ -181,19 +183,16 @@ void plat_free(struct policy_run *s, struct dead_object *object, enum dead_state
 	struct object *o = (struct object *)object;
 
 	check_free(s, o);
-	s->now += cold(s, s->free_cold_rate, s->now - o->unlink_ps);
+	step_cold(s, STEP_FREE);
 	slab_free_object(s, o);
 	metrics_free(s, leaves(from), s->now, s->now - o->unlink_ps);
 }
 
 void plat_free_bulk(struct policy_run *s, struct dead_object **objects, u32 nr, enum dead_state from)
 {
-	for (u32 i = 0; i < nr; i++) {
-		const struct object *o = (struct object *)objects[i];
-
-		check_free(s, o);
-		s->now += cold(s, s->free_cold_rate, s->now - o->unlink_ps);
-	}
+	for (u32 i = 0; i < nr; i++)
+		check_free(s, (struct object *)objects[i]);
+	step_cold(s, STEP_FREE);
 	while (nr) {
 		u32 left = slab_free_detached(s, objects, nr);
 

@@ -143,7 +143,9 @@ static void setup(sim *s)
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
 	s->call_cold_rate = cold_rate(s, s->m.call_cold_ps);
 	s->object_cold_rate = cold_rate(s, s->m.object_cold_ps);
-	s->free_cold_rate = cold_rate(s, s->m.free_cold_ps);
+	s->step_cold_rate[STEP_LOCK] = cold_rate(s, s->m.lock_cold_ps);
+	s->step_cold_rate[STEP_FREE] = cold_rate(s, s->m.free_cold_ps);
+	s->step_cold_rate[STEP_CALL_RCU] = cold_rate(s, s->m.call_rcu_cold_ps);
 	s->gp.last_completed_start_ps = s->m.gp_constant ? -1 : 0; /* none, or one before the start */
 	setup_cpus(s);
 	metrics_setup(s);

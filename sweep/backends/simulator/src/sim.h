@@ -217,4 +217,15 @@ static inline s64 cold(sim *s, u64 rate, s64 unused_ps)
 	return (s64)((u128)rate * (u64)min_s64(unused_ps, s->m.cool_ps) >> 32);
 }
 
+/* A step of a kind that this CPU has not done for so long: its code, and what it looks at beside its object, are cold. */
+static inline void step_cold(sim *s, enum step step)
+{
+	struct cpu *c = s->cpu;
+
+	if (likely(!s->step_cold_rate[step]))
+		return;
+	s->now += cold(s, s->step_cold_rate[step], s->now - c->step_ran_ps[step]);
+	c->step_ran_ps[step] = s->now;
+}
+
 #endif

@@ -151,6 +151,9 @@ struct task_call {
 
 enum nocb_defer { DEFER_NOT, DEFER_BYPASS, DEFER_LAZY, DEFER_WAKE, DEFER_FORCE };
 
+/* Kinds of steps whose code and lines are in the caches of a CPU, or not. */
+enum step { STEP_LOCK, STEP_CALL_RCU, STEP_FREE, NR_STEPS };
+
 struct cpu {
 	s64 now;
 	s32 id; /* the machine's CPU (a shadow CPU has its owner's) */
@@ -166,6 +169,7 @@ struct cpu {
 	struct task_call *call;	   /* in progress, not asleep */
 	struct task_call *resumed; /* woken up again, in order */
 	struct kthread *rq_head, *rq_tail;
+	s64 step_ran_ps[NR_STEPS];
 	s64 policy_ran_ps; /* until when code of the policy ran here last */
 	bool kthread_turn;
 	s64 slice_end;
@@ -305,9 +309,9 @@ struct policy_run {
 	s32 locks_held;
 	enum run_phase phase;
 	s64 jiffy_ps;
-	u64 call_cold_rate, object_cold_rate, free_cold_rate; /* cold() */
-	s64 jiffy, jiffy_start;				      /* the one asked for last */
-	s64 end_ps;					      /* of the measured span, once known */
+	u64 call_cold_rate, object_cold_rate, step_cold_rate[NR_STEPS]; /* cold() */
+	s64 jiffy, jiffy_start;						/* the one asked for last */
+	s64 end_ps;							/* of the measured span, once known */
 
 	struct cpu *cpus;
 	s32 nr_contexts; /* CPUs, and their shadows */

@@ -89,6 +89,8 @@ static struct sim_machine machine(int constant, int nocb, int lazy)
 		.unlink_ps = 500000,
 		.call_cold_ps = 1000000,
 		.object_cold_ps = 20000,
+		.lock_cold_ps = 30000,
+		.call_rcu_cold_ps = 30000,
 		.free_cold_ps = 30000,
 		.cool_ps = 10 * MS * 1000,
 		.link_ps = 2000,

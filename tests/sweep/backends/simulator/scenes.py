@@ -154,6 +154,8 @@ def kernel(hz: int = 250, nr_cpus: int = 2, *, nocb: bool = False, lazy: bool = 
                 "unlink_ps": 500_000,
                 "call_cold_ps": 0,
                 "object_cold_ps": 0,
+                "lock_cold_ps": 0,
+                "call_rcu_cold_ps": 0,
                 "free_cold_ps": 0,
                 "cool_ps": 10 * MS * 1000,
                 "link_ps": 2_000,

@@ -146,3 +146,44 @@ def test_calls_and_objects_cool_in_proportion_to_the_time(unused_ns: int) -> Non
     call_part = call_ps * min(gap_ps, cold * 1000) / (cold * 1000)
     object_part = object_ps * min(unused_ns / cold, 1)
     assert added[1] == pytest.approx(call_part + object_part, rel=0.001, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("policy", "steps"),
+    [
+        ("whole_list", ("call_rcu_cold_ps",)),
+        ("per_object", ("call_rcu_cold_ps",)),
+        ("fixed_batch", ("lock_cold_ps", "call_rcu_cold_ps")),
+        ("direct_exit", ("free_cold_ps",)),
+    ],
+)
+def test_a_step_is_cold_once_in_a_call_on_a_cpu_that_has_not_done_it_for_long(
+    policy: str, steps: tuple[str, ...]
+) -> None:
+    """However many objects the call has. Half a millisecond later it is nearly warm."""
+    cold = {"lock_cold_ps": 1_500_000, "call_rcu_cold_ps": 800_000, "free_cold_ps": 2_700_000}
+    rows = [birth(0, 0, mm, 40) for mm in (0, 1)]
+    rows += [exit_mm(20 * MS, 0, 0, 40), exit_mm(20 * MS + MS // 2, 0, 1, 40)]
+    plain = machine(CASES[0]).with_(cool_ps=10 * MS * 1000)
+    taken = []
+    for profile in (plain, plain.with_(**cold)):
+        result = simulate(replay(rows, duration_ns=SPAN_NS), profile, policy, {}, series_interval_ns=SPAN_NS)
+        assert result.calls is not None
+        taken.append(result.calls["latency_ps"].to_pylist())
+    (warm, warm_again), (paid, paid_again) = taken
+    once = sum(cold[step] for step in steps)
+    assert paid - warm == pytest.approx(once, abs=50)
+    assert paid_again - warm_again == pytest.approx(once * 0.05, rel=0.2)
+
+
+def test_a_policy_pays_for_each_reading_of_the_clock() -> None:
+    """time_throttle reads it once per object, whole_list never."""
+    clock_ps, n = 7_000, 40
+    rows = [birth(0, 0, 0, n), exit_mm(MS, 0, 0, n)]
+    plain = machine(CASES[0]).with_(clock_ps=0)
+    for policy, readings in (("time_throttle", n), ("whole_list", 0)):
+        free, paid = (
+            simulate(replay(rows, duration_ns=SPAN_NS), each, policy, {}).measurement.exit_latency_ns.max
+            for each in (plain, plain.with_(clock_ps=clock_ps))
+        )
+        assert paid - free == exact(readings * clock_ps / 1000)

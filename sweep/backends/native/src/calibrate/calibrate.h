@@ -35,7 +35,6 @@ enum series {
 	S_FREE,		      /* ... and plat_free(), at once */
 	S_RELEASE,	      /* plat_release() of a page, in a callback */
 	S_WALK_FREE,	      /* dead_free_chain() after a grace period, per object */
-	S_WALK_FREE_COLD,     /* ... of objects that are in no second level cache any more */
 	S_CALLBACK_FREE,      /* callbacks one after the other, each with plat_free(), per callback */
 	S_CALLBACK_NOTHING,   /* ... each doing nothing */
 	S_CALLBACK_FREE_AWAY, /* as S_CALLBACK_FREE, on another CPU than the one that posted them */

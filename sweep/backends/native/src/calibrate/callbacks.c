@@ -3,8 +3,6 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
-#include <unistd.h>
-
 static void release_pages(struct policy_run *run, struct batch *b)
 {
 	const u64 begin = clock_now();
@@ -22,21 +20,6 @@ static void free_array_in_bulk(struct policy_run *run, struct batch *b)
 		plat_free_bulk(run, &b->objects[i], b->nr - i < 16 ? b->nr - i : 16, DEAD_READY);
 }
 
-/* Twice the second level cache: what was in it is in the last level at best. */
-static void sweep_caches(void)
-{
-	static volatile char *memory;
-	static long bytes;
-
-	if (!memory) {
-		bytes = 2 * sysconf(_SC_LEVEL2_CACHE_SIZE);
-		bytes = bytes > 0 ? bytes : 4 << 20;
-		memory = zalloc((size_t)bytes);
-	}
-	for (long i = 0; i < bytes; i += 64)
-		memory[i]++;
-}
-
 /* The whole of what an exit left, by one callback. */
 void free_all(struct policy_run *run, struct plat_rcu_head *head)
 {
@@ -48,13 +31,11 @@ void free_all(struct policy_run *run, struct plat_rcu_head *head)
 	if (b->counts)
 		series_add(S_GP_LENGTH, p->objects, clock_to_ns(clock_now() - b->posted));
 	release_pages(run, b);
-	if (p->at_end == SWEEP)
-		sweep_caches();
 	begin = clock_now();
 	switch (p->in_callback) {
 	case CHAIN:
 		dead_free_chain(run, &b->objects[0]->rcu);
-		series = p->at_end == SWEEP ? S_WALK_FREE_COLD : S_WALK_FREE;
+		series = S_WALK_FREE;
 		break;
 	case CHAIN_BULK:
 		dead_free_in_bulk(run, b->objects[0], 16, DEAD_READY, PLAT_COST_WALK);

@@ -25,7 +25,6 @@ static const char *const names[NR_SERIES] = {
 	[S_FREE] = "free",
 	[S_RELEASE] = "release",
 	[S_WALK_FREE] = "walk_free",
-	[S_WALK_FREE_COLD] = "walk_free_cold",
 	[S_CALLBACK_FREE] = "callback_free",
 	[S_CALLBACK_NOTHING] = "callback_nothing",
 	[S_CALLBACK_FREE_AWAY] = "callback_free_away",

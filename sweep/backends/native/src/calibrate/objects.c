@@ -27,8 +27,6 @@ static const struct probe probes[] = {
 	{ LINK, S_LINK, LATER, CHAIN, 250, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false },
-	{ LINK, S_LINK, SWEEP, CHAIN, 40, false, false },
-	{ LINK, S_LINK, SWEEP, CHAIN, 2000, false, false },
 	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false },
 	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false },
 	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false },
@@ -46,7 +44,7 @@ static const struct probe probes[] = {
 	{ POST, S_POST, LATER, EACH_NOTHING, 250, false, false },
 	{ FREE, S_FREE, LATER, ARRAY, 40, false, false },
 	{ FREE, S_FREE, LATER, ARRAY, 250, false, false },
-	{ FREE, S_FREE, LATER, ARRAY, 8000, false, false },
+	{ FREE, S_FREE, LATER, ARRAY, 2000, false, false },
 	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, false, false },
 	{ TOUCH, S_UNLINK, SLABS, ARRAY, 2000, false, false },
 	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, true, false },
@@ -75,6 +73,14 @@ static void call_begin(struct policy_run *run, struct policy_call *call)
 	batch->counts = nr_exits++ >= WARM_UP_EXITS;
 	batch->posted_on = sched_getcpu();
 	time_begins();
+}
+
+/* Offloaded, the first one wakes somebody, and 64 use up the quota of direct ones. */
+static u32 untimed_posts(void)
+{
+	if (probe->series == S_POST_BYPASS)
+		return 64;
+	return probe->offloaded ? 1 : 0;
 }
 
 static void dispose(struct policy_run *run, struct policy_call *call, struct dead_object *object)
@@ -121,8 +127,8 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 	case POST:
 		object->word = (uintptr_t)b;
 		plat_call_rcu_hurry(run, &object->rcu, each, 1);
-		if (++b->nr == (probe->series == S_POST_BYPASS ? 64 : 1))
-			time_begins(); /* the first one wakes somebody; the quota of direct ones is used up */
+		if (++b->nr == untimed_posts())
+			time_begins();
 		return;
 	case FREE:
 		plat_free(run, object, DEAD_POSTPONED);
@@ -152,10 +158,10 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 	struct batch *b = batch;
 	u32 timed = b->nr;
 
-	if (probe->in_call == POST || probe->in_call == START)
+	if (probe->in_call == POST)
+		timed = b->nr - untimed_posts();
+	else if (probe->in_call == START)
 		timed = b->nr - 1;
-	if (probe->series == S_POST_BYPASS)
-		timed = b->nr - 64;
 	time_ends(probe->series, timed);
 	collect(b, call->list.head);
 	b->posted = clock_now();
@@ -178,7 +184,6 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 		nocb_flush_all(run); /* wakes rcuog, which must hear of what was flushed */
 		break;
 	case LATER:
-	case SWEEP:
 		break;
 	}
 	if (probe->in_call == POST || probe->in_call == FREE)

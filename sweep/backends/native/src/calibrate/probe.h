@@ -16,7 +16,7 @@
 #define WARM_UP_EXITS 1 /* whose samples are dropped */
 
 enum in_call { TOUCH, STAMP, NOW, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
-enum at_end { LATER, SWEEP, SLABS, BULK, SORT, SMALL, STEPS };
+enum at_end { LATER, SLABS, BULK, SORT, SMALL, STEPS };
 enum in_callback { ARRAY, CHAIN, CHAIN_BULK, ARRAY_BULK, EACH_FREES, EACH_NOTHING };
 
 struct probe {
