@@ -172,7 +172,7 @@ def test_a_step_is_cold_once_in_a_call_on_a_cpu_that_has_not_done_it_for_long(
         taken.append(result.calls["latency_ps"].to_pylist())
     (warm, warm_again), (paid, paid_again) = taken
     once = sum(cold[step] for step in steps)
-    assert paid - warm == pytest.approx(once, abs=50)
+    assert paid - warm == pytest.approx(once, rel=0.003)  # within the call it cools a little, too
     assert paid_again - warm_again == pytest.approx(once * 0.05, rel=0.2)
 
 
