@@ -3,9 +3,18 @@ from pathlib import Path
 
 import pytest
 
+from sweep.backends.native import placement
 from sweep.trial import METRICS, Attempt, Configuration, Measurement, Trial
 from tests.beside import made_once
 from tests.sweep.small import QUIET, invoke, written
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests measure beside other tests: the CPUs never stay as near each other as on a quiet machine."""
+    monkeypatch.setattr(placement, "FIRST_LOOK_NS", 50_000_000)
+    monkeypatch.setattr(placement, "PATIENCE_NS", 50_000_000)
+    monkeypatch.setattr(placement, "ATTEMPTS", 2)
 
 
 def measurement(start: int = 1) -> Measurement:
