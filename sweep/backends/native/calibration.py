@@ -37,7 +37,7 @@ from sweep.machine import Machine
 from sweep.packages import NATIVE
 from sweep.trial import Cause
 
-ROUND_S: Final = 20.0
+ROUND_S: Final = 25.0
 """Of a round, about, on a quiet machine."""
 
 FIRST_LOOK_TIMEOUT_S: Final = 60.0

@@ -6,7 +6,7 @@
 
 #include <sched.h>
 
-#define EXITS 9
+#define EXITS 6
 #define PERIOD_NS 60000000
 #define BORN_BEFORE_NS 20000000
 #define YOUNG_NS 20000
