@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 Backend: TypeAlias = Literal["native", "kernel"]
 
-TIMEOUT_ROUNDS: Final = 6.0
-"""Times what the rounds take on a quiet machine, until the program is given up."""
+TIMEOUT_ROUNDS: Final = 30.0
+"""Times what the rounds take on a quiet machine, until the program is given up: it may wait most of the time for
+virtual CPUs to be near each other."""
 
 
 @dataclass(frozen=True, slots=True)
