@@ -94,7 +94,7 @@ class Request:
         fields = [name for name, _ in ffi().typeof("struct sim_machine").fields]
         return {
             "magic": b"rcubench",
-            "version": 1,
+            "version": 2,
             "header_bytes": ffi().sizeof(struct),
             "policy": self.policy.encode(),
             "nr_params": len(self.params),
