@@ -44,9 +44,14 @@ def test_what_waits_for_a_grace_period_is_safe_from_any_reader(program: Path, rc
 
 
 def test_readers_of_type_stable_objects_look_again(program: Path) -> None:
-    metrics, details = one_pass(program, request(TYPE_STABLE, replay=scenes.exits("rcu_only"), stress=True))
-    assert metrics["violations"] == 0
-    assert details["revalidated"] > 0
+    """A reader has to be there as one is reused: on a busy machine a pass may see none."""
+    asked = request(TYPE_STABLE, replay=scenes.exits("rcu_only"), stress=True)
+    for _ in range(5):
+        metrics, details = one_pass(program, asked)
+        assert metrics["violations"] == 0
+        if details["revalidated"]:
+            return
+    pytest.fail("no reader saw a reused object in five passes")
 
 
 def test_a_preempted_reader_holds_up_grace_periods(program: Path) -> None:
