@@ -2,10 +2,11 @@
 
 from workloads.catalogue import load, names
 from workloads.errors import WorkloadError
-from workloads.model import PressureCourse, ReaderModel, Workload
+from workloads.model import NO_READERS, PressureCourse, ReaderModel, Workload
 from workloads.replay import Replay, Scale, replay
 
 __all__ = [
+    "NO_READERS",
     "PressureCourse",
     "ReaderModel",
     "Replay",

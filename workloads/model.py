@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import EllipsisType
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 import pyarrow as pa
 
@@ -72,6 +72,17 @@ def _check_quantiles(field: str, points: tuple[tuple[int, int], ...]) -> None:
         raise WorkloadError(f"reader model: {field} has ppm {ppm}; {expected}")
     if length[0] < 0 or length[-1] > MAX_TIME_NS or any(b < a for a, b in pairwise(length)):
         raise WorkloadError(f"reader model: {field} has ns {length}; {expected}")
+
+
+NO_READERS: Final = ReaderModel(
+    kind="mm_ref",
+    readers_per_1000_faults=0,
+    background_readers_per_cpu_per_s=0,
+    section_quantiles=((0, 100), (1_000_000, 1000)),
+    preempted_ppm=0,
+    preempted_quantiles=((0, 1000), (1_000_000, 1000)),
+)
+"""Nobody ever looks: no section is drawn from these tables."""
 
 
 @dataclass(frozen=True, slots=True)

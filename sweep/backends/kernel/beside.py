@@ -16,10 +16,11 @@ import policies
 from sweep.backends.kernel.curve import BOOT
 from sweep.backends.kernel.lab import Lab
 from sweep.backends.kernel.request import LabTrial
-from sweep.backends.kernel.rows import ALLOC, CALL, EXIT, unread
+from sweep.backends.kernel.rows import unread
 from sweep.backends.statistics import means
 from sweep.trial import Configuration, Interval, Measurement
 from workloads import Replay
+from workloads.replay import ALLOC, CALL, EXIT
 
 MS: Final = 1_000_000
 _STEP_NS: Final = 200 * MS

@@ -21,6 +21,8 @@ from sweep.backends.kernel.boot import BootSettings
 from sweep.backends.kernel.lab import Lab, LabResult
 from sweep.backends.kernel.request import LabTrial, encode_for
 from workloads import Replay
+from workloads.replay import ALLOC
+from workloads.replay import EXIT as EXIT_ROW
 
 _SOURCE: Final = Path(__file__).parent / "calibrate" / "probes.c"
 _NAMES: Final = ("touch", "link", "post", "free", "but_last", "bulk", "chain", "steps", "functions")
@@ -73,7 +75,7 @@ def exits(
     objects: int, number: int = _EXITS, duration_ns: int = 0, *, cpu: int = 0, nocb: bool = False
 ) -> Replay:
     """Exits of so many objects on this CPU, each born on CPU 0 half a period before it; nobody reads."""
-    steps = [(kind, mm) for mm in range(number) for kind in (rows.ALLOC, rows.EXIT)]
+    steps = [(kind, mm) for mm in range(number) for kind in (ALLOC, EXIT_ROW)]
     period_ns = _PERIOD_NS[nocb]
     return rows.unread(steps, objects, period_ns // 2, duration_ns or number * period_ns, cpu)
 

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
-from workloads import ReaderModel, Replay
-
-CALL: Final = 0
-EXIT: Final = 1
-ALLOC: Final = 3
-"""Kinds of rows, as enum row_kind in module/lab.h."""
-
-_FAULT_WINDOW_NS: Final = 10_000_000
-"""Without an effect, as there are no faults."""
-
-_NO_READERS: Final = ReaderModel(
-    kind="mm_ref",
-    readers_per_1000_faults=0,
-    background_readers_per_cpu_per_s=0,
-    section_quantiles=((0, 100), (1_000_000, 1000)),
-    preempted_ppm=0,
-    preempted_quantiles=((0, 1000), (1_000_000, 1000)),
-)
+from workloads import NO_READERS, Replay
+from workloads.model import FAULT_WINDOW_NS
+from workloads.replay import EXIT
 
 
 def unread(
@@ -39,7 +23,7 @@ def unread(
         n=np.full(len(steps), objects, np.int32),
         nr_mms=len({mm for _, mm in steps}),
         duration_ns=duration_ns,
-        fault_window_ns=_FAULT_WINDOW_NS,
-        readers=_NO_READERS,
+        fault_window_ns=FAULT_WINDOW_NS,
+        readers=NO_READERS,
         pressure=None,
     )

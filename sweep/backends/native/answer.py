@@ -20,9 +20,9 @@ class Disturbance:
 
     involuntary_switches: of the threads that play the workload's CPUs. steal_ns: the hypervisor ran something
     else. others_cpu_ns: CPU time of other processes on these CPUs. late_start_*_ns: how late a sleeping CPU
-    thread began a row.line_ns: what a cache line took from the first CPU
-    to the farthest of the others, look by look: `line_waits` looks before the pass was to begin, then before, during
-    and after it; none with one CPU. line_expected_ns: what it should take (placement.py); 0: nobody knows.
+    thread began a row. line_ns: what a cache line took from the first CPU to the farthest of the others, look by
+    look: `line_waits` looks before the pass was to begin, then before, during and after it; none with one CPU.
+    line_expected_ns: what it should take (placement.py); 0: nobody knows.
     """
 
     involuntary_switches: int

@@ -41,6 +41,7 @@ ROUND_S: Final = 25.0
 """Of a round, about, on a quiet machine."""
 
 FIRST_LOOK_TIMEOUT_S: Final = 60.0
+"""For the pass that looks how near the CPUs usually are, beyond its own time."""
 
 EXIT: Final = DEFAULT_OBJECTS
 """Objects of an exit from which those costs are taken that stand beside another of the same size: a process of

@@ -9,7 +9,6 @@ from typing import Final
 from sweep import units
 from sweep.backends.native import placement
 from sweep.backends.native.answer import Disturbance
-from sweep.backends.native.placement import MOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Limits:
     switches_per_cpu_s: float = 5000.0
     major_faults: int = 0
     late_start_mean_ns: float = 100_000.0
-    moved: float = MOVED
+    moved: float = placement.MOVED
 
 
 LIMITS: Final = Limits()

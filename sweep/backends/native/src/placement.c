@@ -8,7 +8,7 @@
  * two threads hand a line to and fro.
  */
 #define _GNU_SOURCE
-#include "bench.h"
+#include "result.h"
 
 #include <string.h>
 
@@ -41,13 +41,6 @@ static void *partner(void *arg)
 	}
 }
 
-static int by_time(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* One way; the median of the samples. */
 static double between(s32 here_cpu, s32 there_cpu)
 {
@@ -73,8 +66,7 @@ static double between(s32 here_cpu, s32 there_cpu)
 	}
 	atomic_store_explicit(&ball.at, OVER, memory_order_release);
 	pthread_join(thread, NULL);
-	qsort(samples, SAMPLES, sizeof(*samples), by_time);
-	return samples[SAMPLES / 2];
+	return describe(samples, SAMPLES).p50;
 }
 
 /* From the first CPU to the farthest of the others. */

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Literal
 
-from tests.sweep.backends.simulator.scenes import MS, NO_READERS, Row, birth, exit_mm, munmap
+from tests.sweep.backends.simulator.scenes import MS, Row, birth, exit_mm, munmap
 from tests.sweep.backends.simulator.scenes import replay as replay_of
-from workloads import PressureCourse, Replay
+from workloads import NO_READERS, PressureCourse, Replay
 
 OBJECT_BYTES: Final = 192
 ROUNDS: Final = 6

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from workloads import PressureCourse, ReaderModel, Replay
+from workloads import NO_READERS, PressureCourse, ReaderModel, Replay
 
 MS: Final = 1_000_000
 SECOND: Final = 1_000_000_000
@@ -43,16 +43,6 @@ def faults(t_ns: int, cpu: int, n: int) -> Row:
 
 def birth(t_ns: int, cpu: int, mm: int, n: int) -> Row:
     return Row(t_ns, cpu, mm, BIRTH, n)
-
-
-NO_READERS: Final = ReaderModel(
-    kind="mm_ref",
-    readers_per_1000_faults=0,
-    background_readers_per_cpu_per_s=0,
-    section_quantiles=((0, 100), (1_000_000, 1000)),
-    preempted_ppm=0,
-    preempted_quantiles=((0, 1000), (1_000_000, 1000)),
-)
 
 
 def replay(

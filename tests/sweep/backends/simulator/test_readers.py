@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sweep.backends.simulator import simulate
-from tests.sweep.backends.simulator.scenes import MS, NO_READERS, SECOND, exit_mm, kernel, munmap, replay
+from tests.sweep.backends.simulator.scenes import MS, SECOND, exit_mm, kernel, munmap, replay
+from workloads import NO_READERS
 
 SLOT_NS = 50_000  # 20,000 readers per second, spread evenly
 

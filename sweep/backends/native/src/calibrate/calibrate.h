@@ -84,11 +84,9 @@ static inline u64 clock_fenced(void)
 }
 extern double fenced_ns; /* what a pair of them measures of nothing */
 
-#define ATTEMPTS 4 /* at a probe during which the CPUs were moved (placement.c) */
-
 void series_add(enum series series, u32 objects, double ns);
-u32 series_mark(void);
-void series_rewind(u32 mark); /* what came since then does not count */
+/* What a probe adds. It tells whether the CPUs were moved meanwhile (placement.c): then it is measured again. */
+void series_of(bool (*probe)(const struct input *), const struct input *input);
 void series_print(u32 round);
 
 /* objects.c: all probes of one round */

@@ -59,6 +59,7 @@ static const char *const names[NR_SERIES] = {
 /* ---- series ---- */
 
 #define MAX_SAMPLES 200000
+#define ATTEMPTS 4 /* at a probe */
 
 static struct sample {
 	enum series series;
@@ -75,14 +76,15 @@ void series_add(enum series series, u32 objects, double ns)
 		samples[place] = (struct sample){ series, objects, ns };
 }
 
-u32 series_mark(void)
+void series_of(bool (*probe)(const struct input *), const struct input *input)
 {
-	return atomic_load(&nr_samples);
-}
+	for (u32 left = ATTEMPTS; left; left--) {
+		const u32 before = atomic_load(&nr_samples);
 
-void series_rewind(u32 mark)
-{
-	atomic_store(&nr_samples, mark);
+		if (!probe(input) || left == 1)
+			return;
+		atomic_store(&nr_samples, before);
+	}
 }
 
 static int by_series(const void *a, const void *b)

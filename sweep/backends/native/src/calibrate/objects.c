@@ -275,12 +275,6 @@ void probe_objects(const struct input *input)
 {
 	for (u32 i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
 		probe = &probes[i];
-		for (u32 k = 0; k < ATTEMPTS; k++) {
-			const u32 mark = series_mark();
-
-			if (!run_probe(input) || k + 1 == ATTEMPTS)
-				break;
-			series_rewind(mark);
-		}
+		series_of(run_probe, input);
 	}
 }

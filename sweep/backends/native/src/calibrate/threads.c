@@ -192,18 +192,17 @@ static void all_of(const s32 *cpus)
 	here = before;
 }
 
-void probe_threads(const struct input *input)
+static bool run_all(const struct input *input)
 {
 	static struct placement placement;
 
-	for (u32 i = 0; i < ATTEMPTS; i++) {
-		const u32 mark = series_mark();
+	placement_wait(&placement, &input->header, input->cpu_set);
+	all_of(input->cpu_set);
+	placement_look(&placement, &input->header, input->cpu_set);
+	return placement_moved(&placement, &input->header);
+}
 
-		placement_wait(&placement, &input->header, input->cpu_set);
-		all_of(input->cpu_set);
-		placement_look(&placement, &input->header, input->cpu_set);
-		if (i + 1 == ATTEMPTS || !placement_moved(&placement, &input->header))
-			break;
-		series_rewind(mark);
-	}
+void probe_threads(const struct input *input)
+{
+	series_of(run_all, input);
 }
