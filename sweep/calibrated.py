@@ -44,7 +44,8 @@ def _lines(base: str, found: Calibrated, date: datetime.date, rounds: int) -> It
     )
     entries = {cost.entry: _measured(cost, where) for cost in found.costs}
     for entry, (value, why) in found.given.items():
-        entries[entry] = f"{{value: {value:g}, source: {json.dumps(why)}}}"
+        # not 1e+07, which YAML 1.1 reads as text
+        entries[entry] = f"{{value: {json.dumps(value)}, source: {json.dumps(why)}}}"
     for section in dict.fromkeys(entry.partition(".")[0] for entry in entries):
         yield ""
         yield f"{section}:"

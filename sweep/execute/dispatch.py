@@ -140,7 +140,11 @@ class Dispatcher:
         return attempts
 
     def lost(self, worker: int, failure: Failure) -> list[Attempt]:
-        """The worker is gone. What it ran has failed; what it had not begun waits again."""
+        """The worker is gone. What it ran has failed; what it had not begun waits again.
+
+        What it ran is its oldest batch without an answer. Where that answer was lost with the worker, the one that
+        kills is in the next batch: it kills another worker, and is found there or, at the latest, alone.
+        """
         mine = self._workers.pop(worker)
         self._idle.pop(worker, None)
         self._hungry.pop(worker, None)

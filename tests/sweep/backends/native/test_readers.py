@@ -57,8 +57,10 @@ def test_readers_of_type_stable_objects_look_again(program: Path) -> None:
 def test_a_preempted_reader_holds_up_grace_periods(program: Path) -> None:
     """Its sections last 0.5-3 ms, so an object may wait for one that a short reader would not keep."""
     asked = request("per_object", replay=scenes.mixed("rcu_only"))
-    _, details = one_pass(program, asked)
-    assert details["reader_sections_preempted"] > 0
+    for _ in range(5):  # on a busy machine it may come to no such section in a pass
+        if one_pass(program, asked)[1]["reader_sections_preempted"]:
+            return
+    pytest.fail("no section of a reader was preempted in five passes")
 
 
 def wrong(policy: str, rcu: str, allocator: str = "slab", *, kind: str = "rcu_only") -> Request:
