@@ -42,7 +42,7 @@ static bool start_this_gp(struct policy_run *run, u64 gp)
 	if (gp <= run->gp.requested)
 		return false;
 	run->gp.requested = gp;
-	return !gp_active(run);
+	return !gp_active(run) && !run->gp.cleaning;
 }
 
 void gp_ask_for(struct policy_run *run, u64 gp)
@@ -188,6 +188,7 @@ static void gp_end(struct policy_run *run)
 	lock_take(&run->gp.lock);
 	now = clock_now();
 	atomic_store_explicit(&run->gp.ended_at, now, memory_order_relaxed);
+	run->gp.cleaning = true;
 	done = completed_of(atomic_fetch_add(&run->gp.seq, 1) + 1);
 	objects = run->gp.waiting_on[done & 7];
 	run->gp.waiting_on[done & 7] = 0;
@@ -233,14 +234,47 @@ void gp_note_changes(struct policy_run *run, struct cpu *c)
 	lock_drop(&run->gp.lock);
 }
 
+/* rcu_gp_init() and rcu_gp_cleanup() call __note_gp_changes() for the CPU that they run on: its callbacks wait for no
+ * tick. When the kthread goes to sleep, that is a quiescent state. It runs where it ran last if that CPU is idle, else
+ * on another idle one, else there nevertheless. */
+static void kthread_runs(struct policy_run *run)
+{
+	const u64 now = clock_now();
+	struct cpu *c = &run->cpus[run->gp.kthread_cpu];
+
+	for (u32 i = 0; i < run->nr_cpus; i++) {
+		struct cpu *other = &run->cpus[(run->gp.kthread_cpu + i) % run->nr_cpus];
+
+		if (cpu_is_idle(run, other, now)) {
+			c = other;
+			break;
+		}
+	}
+	run->gp.kthread_cpu = c->id;
+	lock_take(&c->irq);
+	gp_note_changes(run, c);
+	if (flag(&c->gp_noticed) && flag(&c->qs_needed))
+		set_flag(&c->qs_passed, true);
+	lock_drop(&c->irq);
+}
+
+/* Who asks from now on must wake the kthread. */
 static bool gp_wanted(struct policy_run *run)
 {
 	bool wanted;
 
 	lock_take(&run->gp.lock);
+	run->gp.cleaning = false;
 	wanted = run->gp.requested > gp_completed(run);
 	lock_drop(&run->gp.lock);
 	return wanted;
+}
+
+static void begin(struct policy_run *run)
+{
+	gp_init(run);
+	if (run->kernel_like)
+		kthread_runs(run);
 }
 
 /*
@@ -262,15 +296,17 @@ void gp_main(struct context *ctx)
 			continue;
 		}
 		if (!begun)
-			gp_init(run);
+			begin(run);
 		scan = fqs_time(run, run->m.jiffies_till_first_fqs);
 		wait_for_readers();
 		if (run->kernel_like)
 			wait_for_cpus(run, scan);
 		gp_end(run);
+		if (run->kernel_like)
+			kthread_runs(run);
 		begun = gp_wanted(run);
 		if (begun)
-			gp_init(run);
+			begin(run);
 		wake_who_waited(run);
 	}
 }

@@ -297,7 +297,9 @@ struct gp {
 	u64 requested;
 	s64 start_jiffy;
 	s32 cpus_left;
+	u32 kthread_cpu; /* where the kernel's kthread would have run last */
 	bool cbovld;
+	bool cleaning; /* in rcu_gp_cleanup(): it will see what is asked for */
 	atomic_bool force;
 	atomic_u64 nr_fqs;
 	atomic_u64 began_at, ended_at; /* the last one, units */

@@ -43,7 +43,7 @@ void gp_request(sim *s, u64 gp, s64 t)
 	if (gp <= s->gp.requested)
 		return;
 	s->gp.requested = gp;
-	if (s->gp.active || s->gp.starting || s->gp.preempted)
+	if (s->gp.active || s->gp.starting || s->gp.cleaning || s->gp.preempted)
 		return; /* rcu_gp_cleanup() will see it */
 	s->r.wakeups++;
 	start(s, t + kthread_delay(s));
@@ -62,6 +62,18 @@ static bool overloaded(sim *s)
 		if (s->cpus[i].cblist.len >= s->m.qovld)
 			return true;
 	return false;
+}
+
+/* rcu_gp_init() and rcu_gp_cleanup() call __note_gp_changes() for the CPU that they run on: its callbacks
+ * wait for no tick. When the GP kthread goes to sleep, that is a quiescent state. */
+static void gp_kthread_runs(sim *s, s64 t)
+{
+	struct cpu *c = cpu_for_thread(s, s->gp.kthread_cpu, t);
+
+	s->gp.kthread_cpu = c->id;
+	gp_note_changes(s, c);
+	if (c->gp_noticed && c->qs_needed)
+		c->qs_passed = true;
 }
 
 void gp_init(sim *s, s64 t)
@@ -85,6 +97,7 @@ void gp_init(sim *s, s64 t)
 		if (!cpu_is_idle(s, c, t))
 			cpu_arm_tick(s, c, t);
 	}
+	gp_kthread_runs(s, t);
 	arm_fqs(s, t, s->m.jiffies_till_first_fqs);
 }
 
@@ -131,6 +144,7 @@ void gp_end(sim *s, s64 t)
 
 	s->gp.active = false;
 	s->gp.ending = false;
+	s->gp.cleaning = true;
 	s->gp.fqs_generation++; /* disarm the scan */
 	s->gp.last_completed_start_ps = s->gp.start_ps;
 	s->gp.waiting_on[done & 7] = 0;
@@ -143,6 +157,8 @@ void gp_end(sim *s, s64 t)
 		for (s32 i = 0; i < s->m.nr_cpus; i++)
 			if (s->cpus[i].cblist.len)
 				cpu_arm_tick(s, &s->cpus[i], t);
+	gp_kthread_runs(s, t);
+	s->gp.cleaning = false;
 	task_wake_sleepers(s, t);
 	if (!s->gp.preempted)
 		gp_cleaned_up(s, t);

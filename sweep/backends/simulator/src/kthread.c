@@ -2,8 +2,8 @@
 /*
  * kthread.c - kernel threads: waking them, choosing a CPU for them, and delayed work.
  *
- * ksoftirqd and kworkers belong to their CPU. rcuog, rcuop and kswapd run where they ran
- * last if that CPU is idle, else on another idle one, else they share their CPU with the
+ * ksoftirqd and kworkers belong to their CPU. rcuog, rcuop, kswapd and the GP kthread run where
+ * they ran last if that CPU is idle, else on another idle one, else they share their CPU with the
  * task there, and preempt it when they wake.
  */
 #include "sim.h"
@@ -23,21 +23,26 @@ void kthread_wake(sim *s, struct kthread *k, s64 t)
 		event_add(s, t + s->m.wake_latency_ns * PS_PER_NS, EVENT_WAKE, 0, k, 0);
 }
 
-static struct cpu *choose_cpu(sim *s, struct kthread *k, s64 t)
+struct cpu *cpu_for_thread(sim *s, s32 last, s64 t)
 {
 	s32 allowed = s->m.nocb_housekeeping_cpus ? s->m.nocb_housekeeping_cpus : s->m.nr_cpus;
 
-	if (s->m.gp_constant)
-		return &s->cpus[s->m.nr_cpus + k->home]; /* a shadow: disturbs no task */
-	if (k->kind == KTHREAD_KSOFTIRQD || k->kind == KTHREAD_KWORKER)
-		return &s->cpus[k->home];
 	for (s32 i = 0; i < allowed; i++) {
-		struct cpu *c = &s->cpus[(k->home + i) % allowed];
+		struct cpu *c = &s->cpus[(last + i) % allowed];
 
 		if (cpu_is_idle(s, c, t))
 			return c;
 	}
-	return &s->cpus[k->home % allowed];
+	return &s->cpus[last % allowed];
+}
+
+static struct cpu *choose_cpu(sim *s, struct kthread *k, s64 t)
+{
+	if (s->m.gp_constant)
+		return &s->cpus[s->m.nr_cpus + k->home]; /* a shadow: disturbs no task */
+	if (k->kind == KTHREAD_KSOFTIRQD || k->kind == KTHREAD_KWORKER)
+		return &s->cpus[k->home];
+	return cpu_for_thread(s, k->home, t);
 }
 
 void kthread_arrives(sim *s, struct kthread *k, s64 t)

@@ -113,6 +113,7 @@ void cpu_tick(sim *s, struct cpu *c, s64 t);
 
 /* kthread.c */
 void kthread_wake(sim *s, struct kthread *k, s64 t);
+struct cpu *cpu_for_thread(sim *s, s32 last, s64 t); /* last: where it ran last */
 void kthread_arrives(sim *s, struct kthread *k, s64 t);
 bool kthread_step(sim *s, struct kthread *k); /* false: sleeps now */
 

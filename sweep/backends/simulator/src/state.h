@@ -336,13 +336,14 @@ struct policy_run {
 
 	/* grace periods (gp.c) */
 	struct {
-		bool active, starting, ending, cbovld;
+		bool active, starting, ending, cleaning, cbovld;
 		bool preempted; /* the GP kthread, in rcu_gp_cleanup(), by an rcuog that it has woken */
 		u64 completed, requested;
 		s64 seq_ps; /* when the next one begins, if starting */
 		s64 start_ps, last_completed_start_ps;
 		s64 start_jiffy;
 		s32 cpus_left, blockers;
+		s32 kthread_cpu; /* where the GP kthread ran last */
 		u64 fqs_generation;
 		s64 nr_fqs;
 		s64 waiting_on[8];
