@@ -16,7 +16,7 @@ from sweep.backends.simulator.library import library_path
 from sweep.execute.in_process import InProcessExecutor
 from sweep.execute.port import Executor, ExecutorError
 from sweep.trial import Attempt, Cause
-from tests.sweep.execute.contract import LONG_S, collected, run, settled, tasks
+from tests.sweep.execute.contract import LONG_S, run, settled, tasks
 from tests.sweep.execute.evaluates import Trade
 
 if TYPE_CHECKING:
