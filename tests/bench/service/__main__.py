@@ -7,6 +7,7 @@ Tune with OptunaSearch on the same objective in the same run; and what a trial c
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import tempfile
 from pathlib import Path
@@ -29,6 +30,11 @@ def main() -> None:
     parser.add_argument("--tune-trials", type=int, default=150, help="0: without Ray Tune")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
+    if arguments.tune_trials:
+        try:
+            importlib.import_module("ray.tune")
+        except ImportError:
+            parser.error("Ray Tune is not installed: pip install -e '.[bench]', or --tune-trials 0")
     with tempfile.TemporaryDirectory() as place:
         results = [_ours(size, arguments.workers, Path(place)) for size in arguments.sizes]
         _show(results)
