@@ -80,11 +80,11 @@ class TestRay(ExecutorContract):
         self, executor: Executor, evaluate: Trade
     ) -> None:
         asked = tasks(*["well"] * 6, "dies_once", *["well"] * 6)
-        attempts = run(executor, asked)
+        attempts = run(executor, asked[:6])  # answered: of a batch in front, the answer might be lost with the worker
+        attempts += run(executor, asked[6:])
         assert settled(attempts).keys() == set(range(13))
         lost = [a for a in attempts if a.failure is not None]
-        # mostly trial 6; but where it kills before the answer to the batch in front of it is out, that one is blamed
-        assert lost
+        assert 6 in {a.trial.number for a in lost}
         assert {a.failure.cause for a in lost if a.failure} == {Cause.WORKER_CRASHED}
         assert evaluate.calls(asked[6].trial.configuration) == 2
         assert executor.workers == 2

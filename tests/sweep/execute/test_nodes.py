@@ -107,11 +107,12 @@ def test_a_node_is_killed_and_one_is_added_and_the_table_is_the_same(
     until(executor, attempts, seen + 150)
     join()
     ends = time.monotonic() + LONG_S
-    while len({a.worker for a in attempts} - before) < 1:  # until the new node has taken its part
+    while not {a.worker for a in attempts} - before:  # on a busy machine the new node comes late
         asked += (more := tasks(*["short"] * 100, start=len(asked)))
         attempts += run(executor, more)
         assert time.monotonic() < ends
     assert executor.workers == 3
+    assert len({a.worker for a in attempts} - before) == 1  # the new node took its part
 
     alone = settled(run(InProcessExecutor(Trade(tmp_path / "alone", waits=False)), asked))
     together = settled(attempts)

@@ -110,6 +110,7 @@ void gp_ask_for(struct policy_run *run, u64 gp);
 void gp_force(struct policy_run *run);
 void gp_report_qs(struct policy_run *run, struct cpu *c);
 void gp_note_changes(struct policy_run *run, struct cpu *c);
+void gp_context_switch(struct cpu *c);
 void gp_main(struct context *ctx);
 
 /* softirq.c */

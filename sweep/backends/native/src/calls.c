@@ -118,8 +118,7 @@ static void call_finish(struct policy_run *run, struct cpu *c, struct task_call 
 		;
 	if (exits) {
 		mm_end(run, call->mm);
-		if (flag(&c->gp_noticed) && flag(&c->qs_needed))
-			set_flag(&c->qs_passed, true); /* the task is gone: a context switch */
+		gp_context_switch(c); /* the task is gone */
 	}
 	call->next = c->call_pool;
 	c->call_pool = call;

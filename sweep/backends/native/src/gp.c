@@ -234,6 +234,13 @@ void gp_note_changes(struct policy_run *run, struct cpu *c)
 	lock_drop(&run->gp.lock);
 }
 
+/* rcu_note_context_switch() */
+void gp_context_switch(struct cpu *c)
+{
+	if (flag(&c->gp_noticed) && flag(&c->qs_needed))
+		set_flag(&c->qs_passed, true);
+}
+
 /* rcu_gp_init() and rcu_gp_cleanup() call __note_gp_changes() for the CPU that they run on: its callbacks wait for no
  * tick. When the kthread goes to sleep, that is a quiescent state. It runs where it ran last if that CPU is idle, else
  * on another idle one, else there nevertheless. */
@@ -253,8 +260,7 @@ static void kthread_runs(struct policy_run *run)
 	run->gp.kthread_cpu = c->id;
 	lock_take(&c->irq);
 	gp_note_changes(run, c);
-	if (flag(&c->gp_noticed) && flag(&c->qs_needed))
-		set_flag(&c->qs_passed, true);
+	gp_context_switch(c);
 	lock_drop(&c->irq);
 }
 

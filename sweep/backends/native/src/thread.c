@@ -48,8 +48,7 @@ struct cpu *kthread_arrives(struct policy_run *run)
 	struct cpu *c = cpu_here(run);
 
 	atomic_fetch_add(&c->kthreads, 1);
-	if (flag(&c->gp_noticed) && flag(&c->qs_needed))
-		set_flag(&c->qs_passed, true); /* rcu_note_context_switch() */
+	gp_context_switch(c);
 	return c;
 }
 

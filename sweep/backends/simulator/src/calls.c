@@ -76,8 +76,7 @@ static void call_finish(sim *s, struct cpu *c)
 	s->last_call_end = max_s64(s->last_call_end, s->now);
 	if (exits) {
 		mm_end(s, call->mm);
-		if (c->gp_noticed && c->qs_needed)
-			c->qs_passed = true; /* the task is gone: a context switch */
+		gp_context_switch(c); /* the task is gone */
 	}
 	row_done(s, call->mm, s->now);
 	row_look(s, c);

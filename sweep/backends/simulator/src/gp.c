@@ -43,7 +43,7 @@ void gp_request(sim *s, u64 gp, s64 t)
 	if (gp <= s->gp.requested)
 		return;
 	s->gp.requested = gp;
-	if (s->gp.active || s->gp.starting || s->gp.cleaning || s->gp.preempted)
+	if (s->gp.active || s->gp.starting || s->gp.cleaning)
 		return; /* rcu_gp_cleanup() will see it */
 	s->r.wakeups++;
 	start(s, t + kthread_delay(s));
@@ -64,6 +64,13 @@ static bool overloaded(sim *s)
 	return false;
 }
 
+/* rcu_note_context_switch() */
+void gp_context_switch(struct cpu *c)
+{
+	if (c->gp_noticed && c->qs_needed)
+		c->qs_passed = true;
+}
+
 /* rcu_gp_init() and rcu_gp_cleanup() call __note_gp_changes() for the CPU that they run on: its callbacks
  * wait for no tick. When the GP kthread goes to sleep, that is a quiescent state. */
 static void gp_kthread_runs(sim *s, s64 t)
@@ -72,8 +79,7 @@ static void gp_kthread_runs(sim *s, s64 t)
 
 	s->gp.kthread_cpu = c->id;
 	gp_note_changes(s, c);
-	if (c->gp_noticed && c->qs_needed)
-		c->qs_passed = true;
+	gp_context_switch(c);
 }
 
 void gp_init(sim *s, s64 t)
@@ -129,7 +135,7 @@ void gp_unblock(sim *s, s64 t)
 /* rcu_gp_cleanup() returns: the next grace period may begin. */
 void gp_cleaned_up(sim *s, s64 t)
 {
-	s->gp.preempted = false;
+	s->gp.cleaning = false;
 	if (s->gp.requested > s->gp.completed)
 		start(s, t + s->m.gp_cleanup_ns * PS_PER_NS);
 }
@@ -141,6 +147,7 @@ void gp_end(sim *s, s64 t)
 {
 	u64 done = ++s->gp.completed;
 	s64 objects = s->gp.waiting_on[done & 7];
+	bool preempted = false;
 
 	s->gp.active = false;
 	s->gp.ending = false;
@@ -152,15 +159,14 @@ void gp_end(sim *s, s64 t)
 	if (objects)
 		account_move(s, ACCOUNT_WAITING, ACCOUNT_READY, t, objects);
 	if (s->m.nocb)
-		s->gp.preempted = nocb_gp_ended(s, t) && s->m.woken_runs_first;
+		preempted = nocb_gp_ended(s, t) && s->m.woken_runs_first;
 	else
 		for (s32 i = 0; i < s->m.nr_cpus; i++)
 			if (s->cpus[i].cblist.len)
 				cpu_arm_tick(s, &s->cpus[i], t);
 	gp_kthread_runs(s, t);
-	s->gp.cleaning = false;
 	task_wake_sleepers(s, t);
-	if (!s->gp.preempted)
+	if (!preempted)
 		gp_cleaned_up(s, t);
 }
 

@@ -60,8 +60,7 @@ void kthread_arrives(sim *s, struct kthread *k, s64 t)
 	s->cpu_callback_ps += s->m.context_switch_ps;
 	c->kthread_turn = true;
 	c->slice_end = c->now + s->m.sched_slice_ns * PS_PER_NS;
-	if (c->gp_noticed && c->qs_needed)
-		c->qs_passed = true; /* rcu_note_context_switch() */
+	gp_context_switch(c);
 	cpu_changed(s, c);
 }
 

@@ -254,7 +254,7 @@ bool rcuog_step(sim *s, struct nocb_group *g)
 		wake_gp_defer(s, g, DEFER_BYPASS);
 	g->waits_for_gp = pass.needs_gp;
 	g->wait_gp = pass.gp;
-	if (s->gp.preempted)
+	if (s->gp.cleaning) /* the GP kthread, which this one has preempted, goes on */
 		gp_cleaned_up(s, s->now);
 	if (pass.needs_gp && pass.gp <= s->gp.completed)
 		return true; /* it has ended meanwhile */

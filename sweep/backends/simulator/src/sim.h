@@ -145,6 +145,7 @@ void gp_force(sim *s, s64 t);
 void gp_report_qs(sim *s, struct cpu *c, s64 t);
 void gp_unblock(sim *s, s64 t);
 void gp_note_changes(sim *s, struct cpu *c);
+void gp_context_switch(struct cpu *c);
 s64 timer_expiry(sim *s, s64 t, s64 jiffies); /* of a timer armed at t, as the timer wheel rounds */
 static inline s64 jiffies_at(sim *s, s64 t)
 {

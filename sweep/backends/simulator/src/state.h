@@ -336,8 +336,8 @@ struct policy_run {
 
 	/* grace periods (gp.c) */
 	struct {
-		bool active, starting, ending, cleaning, cbovld;
-		bool preempted; /* the GP kthread, in rcu_gp_cleanup(), by an rcuog that it has woken */
+		bool active, starting, ending, cbovld;
+		bool cleaning; /* in rcu_gp_cleanup(): for longer where an rcuog that it has woken preempts it */
 		u64 completed, requested;
 		s64 seq_ps; /* when the next one begins, if starting */
 		s64 start_ps, last_completed_start_ps;
