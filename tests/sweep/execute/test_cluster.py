@@ -80,7 +80,8 @@ class TestRay(ExecutorContract):
         self, executor: Executor, evaluate: Trade
     ) -> None:
         asked = tasks(*["well"] * 6, "dies_once", *["well"] * 6)
-        attempts = run(executor, asked[:6])  # answered: of a batch in front, the answer might be lost with the worker
+        # the first ones are answered: of a batch in front, the answer might be lost with the worker
+        attempts = run(executor, asked[:6])
         attempts += run(executor, asked[6:])
         assert settled(attempts).keys() == set(range(13))
         lost = [a for a in attempts if a.failure is not None]
