@@ -112,8 +112,14 @@ class Progress:
         return (
             f"{of} trials{reused}, {rate:.1f} trials/s, {left}, hypervolume {volume}, "
             f"all of {self._workers} workers busy {self._all_busy:.0%}, ask {self._ask_s * 1e3:.1f} ms/trial "
-            f"({'measured' if self._measured_share else 'simulated'})"
+            f"({self._kind()})"
         )
+
+    def _kind(self) -> str:
+        """Of the figures shown."""
+        if self._standing and self._standing.emulated:
+            return "emulated"
+        return "measured" if self._measured_share else "simulated"
 
     def _front(self) -> list[Table]:
         return [front_table(self._standing, FRONT_ROWS)] if self._standing and self._standing.front else []

@@ -50,6 +50,13 @@ def test_what_the_store_had_is_said_and_not_counted_as_speed() -> None:
     assert progress.trials_per_s() == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("machine", "kind"), [("emulated-0123", "emulated"), ("0123", "measured")])
+def test_what_an_emulator_measured_is_not_called_measured(machine: str, kind: str) -> None:
+    progress = Progress(Console(file=io.StringIO()), 0, 1, measured_share=lambda: 0.5)
+    progress.told(replace(NOW, level="kernel", machine=machine), 0.0, 1.0)
+    assert progress.line().endswith(f"({kind})")
+
+
 def test_the_standing_is_written_down_now_and_then() -> None:
     clock = Clock()
     written: list[tuple[str, int, float]] = []
