@@ -103,7 +103,7 @@ def _host(
 ) -> Iterator[run.Host]:
     """What is measured on, until the context ends."""
     if options.backend == "native":
-        words = NativeOptions("kernel_like", "slab", options.cpus, None, options.timeout_s)
+        words = NativeOptions(cpus=options.cpus, timeout_s=options.timeout_s)
         yield native.host(machine, words.settings())
         return
     if options.cpus is not None:

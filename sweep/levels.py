@@ -121,6 +121,10 @@ class Native(_InBlocks):
     allocator: Literal["slab", "glibc", "jemalloc", "mimalloc"] = Field(
         default="slab", description="slab: ours, after SLUB. Only it has type-stable memory and slab metrics."
     )
+    idle: Literal["poll", "halt"] = Field(
+        default="poll",
+        description="What CPUs do without work. poll: as with idle=poll; halt: what the machine does.",
+    )
     cpus: tuple[int, ...] = Field(
         default=(),
         description="Real CPUs, by number, that the benchmark owns; the machine's CPU i runs on the i-th. Empty: the "

@@ -50,7 +50,7 @@ def run(request: TrialRequest, options: NativeOptions, form: str) -> int:
         print(json.dumps(_document(request, options, found, fingerprint), indent=2))
         return 0
     console = Console()
-    how = f"{options.rcu}, allocator {options.allocator}"
+    how = f"{options.rcu}, allocator {options.allocator}, idle CPUs {options.idle}"
     console.print(_table(f"{trial_options.title(request)} ({native_trial.LABEL}; {how})", found))
     console.print(native_trial.disturbance_words(found), markup=False, highlight=False)
     if found.unmeasured:
@@ -177,6 +177,7 @@ def _document(
         **_asked(request),
         "rcu": options.rcu,
         "allocator": options.allocator,
+        "idle": options.idle,
         "cpus": list(options.settings().cpus),
         **_found(found),
         "fingerprint": native_trial.fingerprint_document(fingerprint),

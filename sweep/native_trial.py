@@ -15,7 +15,7 @@ from sweep.backends.blocks import Block, Comparison, Pass
 from sweep.backends.evaluator import Scenario
 from sweep.backends.native import cpus
 from sweep.backends.native.fingerprint import Fingerprint
-from sweep.backends.native.settings import Allocator, NativeSettings, Rcu
+from sweep.backends.native.settings import Allocator, Idle, NativeSettings, Rcu
 from sweep.defaults import PASS_TIMEOUT_S
 from sweep.errors import InputError
 from sweep.study import Study
@@ -36,6 +36,7 @@ class NativeOptions:
 
     rcu: Rcu = "kernel_like"
     allocator: Allocator = "slab"
+    idle: Idle = "poll"
     cpus: str | None = None
     blocks: int | None = None
     timeout_s: float = PASS_TIMEOUT_S
@@ -46,6 +47,7 @@ class NativeOptions:
         return NativeSettings(
             rcu=self.rcu,
             allocator=self.allocator,
+            idle=self.idle,
             cpus=_cpus(self.cpus),
             timeout_s=self.timeout_s,
             **limits,

@@ -37,7 +37,7 @@ def _instrument(study: Study, host: Host | None) -> str:
     if study.backend == "kernel":
         return f"kernel {host.key()}"
     how = study.how_native()
-    return f"native {host.key()} {how.rcu} {how.allocator} {how.cpus}"
+    return f"native {host.key()} {how.rcu} {how.allocator} {how.idle} {how.cpus}"
 
 
 def _scenarios(study: Study, instrument: str) -> Iterator[Scenario]:

@@ -32,6 +32,13 @@ class Allocator(StrEnum):
     mimalloc = "mimalloc"
 
 
+class Idle(StrEnum):
+    """What CPUs do without work while a native trial is measured."""
+
+    poll = "poll"
+    halt = "halt"
+
+
 class Measured(StrEnum):
     """What is measured, by hand or for a comparison: this machine, or a kernel."""
 
@@ -76,6 +83,9 @@ RcuOption = Annotated[
 ]
 AllocatorOption = Annotated[
     Allocator, typer.Option("--allocator", help="slab: ours, after SLUB; or the malloc of that library.")
+]
+IdleOption = Annotated[
+    Idle, typer.Option("--idle", help="Without work, CPUs poll as with idle=poll, or halt.")
 ]
 Cpus = Annotated[
     str | None, typer.Option(help="CPUs to own, such as 0,1; default: the first ones permitted.")

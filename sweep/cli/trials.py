@@ -17,6 +17,8 @@ from sweep.cli.options import (
     Form,
     Format,
     Icount,
+    Idle,
+    IdleOption,
     Measured,
     Rcu,
     RcuOption,
@@ -106,6 +108,7 @@ def measure(
     ] = None,
     rcu: RcuOption = Rcu.kernel_like,
     allocator: AllocatorOption = Allocator.slab,
+    idle: IdleOption = Idle.poll,
     cpus: Cpus = None,
     blocks: Annotated[
         int | None,
@@ -172,6 +175,7 @@ def measure(
             of_the_machine = {
                 "rcu": rcu is not Rcu.kernel_like,
                 "allocator": allocator is not Allocator.slab,
+                "idle": idle is not Idle.poll,
                 "cpus": cpus is not None,
                 "timeout": timeout != defaults.PASS_TIMEOUT_S,
             }
@@ -184,7 +188,7 @@ def measure(
             settings = measure_command.kernel_settings(given | {"memcg": memcg}, blocks)
             return measure_command.run_kernel(request, settings, form, running)
         trial_options.refuse(of_the_lab, "--backend kernel")
-        options = native_trial.NativeOptions(rcu.value, allocator.value, cpus, blocks, timeout)
+        options = native_trial.NativeOptions(rcu.value, allocator.value, idle.value, cpus, blocks, timeout)
         return measure_command.run(request, options, form)
 
     run(work)
@@ -199,6 +203,7 @@ def selftest(
     machine: Annotated[str, typer.Option(help="A machine profile by name, or a YAML file.")] = "vm-2cpu",
     rcu: RcuOption = Rcu.kernel_like,
     allocator: AllocatorOption = Allocator.slab,
+    idle: IdleOption = Idle.poll,
     cpus: Cpus = None,
     blocks: Annotated[int, typer.Option(min=2, max=1000, help="ABBA blocks in each workload.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of the readers.")] = 0,
@@ -210,7 +215,7 @@ def selftest(
     def work() -> int:
         from sweep import native_trial, selftest_command
 
-        options = native_trial.NativeOptions(rcu.value, allocator.value, cpus, blocks, timeout)
+        options = native_trial.NativeOptions(rcu.value, allocator.value, idle.value, cpus, blocks, timeout)
         return selftest_command.run(workload or [], window, machine, seed, options, form)
 
     run(work)

@@ -76,6 +76,8 @@ def measured_again(study: Study, point: Point) -> str:
         command += ["--rcu", native.rcu]
     if native is not None and native.allocator != "slab":
         command += ["--allocator", native.allocator]
+    if native is not None and native.idle != "poll":
+        command += ["--idle", native.idle]
     return shlex.join(command)
 
 

@@ -111,6 +111,7 @@ def request(
         params=configuration.mapping(),
         rcu=settings.rcu,
         allocator=settings.allocator,
+        idle=settings.idle,
         cpus=chosen,
         nr_warmup_rows=int(len(scenario.replay.t_ns) * WARMUP_SHARE),
         seed=scenario.seed,

@@ -16,7 +16,7 @@ import policies
 import sweep.backends.native as package
 from policies import ParamValue
 from sweep.backends import structs
-from sweep.backends.native.settings import Allocator, Rcu
+from sweep.backends.native.settings import Allocator, Idle, Rcu
 from sweep.backends.simulator import library
 from sweep.machine import Machine
 from workloads import Replay
@@ -34,6 +34,7 @@ class Request:
     """A policy on a workload on real CPUs.
 
     cpus: by number; the i-th is the machine's CPU i, those beyond `machine.nr_cpus` are for helper threads.
+    idle: what CPUs do without work.
     passes: measured passes over the workload, each from a fresh state. nr_warmup_rows: rows of an unmeasured
     pass before them. seed: of the readers. stress: readers without pause, for tests of safety; times mean
     nothing then.line_ns: a pass begins when a cache line takes between so much and so much from the first
@@ -47,6 +48,7 @@ class Request:
     rcu: Rcu = "kernel_like"
     allocator: Allocator = "slab"
     cpus: tuple[int, ...] = ()
+    idle: Idle = "poll"
     passes: int = 1
     nr_warmup_rows: int = 0
     seed: int = 0
@@ -94,7 +96,7 @@ def pack(request: Request) -> bytes:
                 "machine": structs.by_field(ffi, "struct sim_machine", request.machine.resolved()),
                 "workload": structs.by_field(ffi, "struct sim_workload", workload),
                 "nr_cpu_set": len(request.cpus),
-                "padding": 0,
+                "idle_polls": request.idle == "poll",
             },
         ),
     )

@@ -13,6 +13,9 @@ library's own call_rcu(), memb flavour."""
 
 Allocator: TypeAlias = Literal["slab", "glibc", "jemalloc", "mimalloc"]
 
+Idle: TypeAlias = Literal["poll", "halt"]
+"""What CPUs do while they have nothing to do. poll: as with idle=poll; halt: what the machine does."""
+
 DEFAULT_MAX_BLOCKS: Final = 16
 
 
@@ -29,6 +32,7 @@ class NativeSettings:
 
     rcu: Rcu = "kernel_like"
     allocator: Allocator = "slab"
+    idle: Idle = "poll"
     cpus: tuple[int, ...] = ()
     min_blocks: int = 2
     max_blocks: int = DEFAULT_MAX_BLOCKS

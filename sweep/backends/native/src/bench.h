@@ -54,6 +54,7 @@ void contexts_join(struct policy_run *run, enum role role);
 void contexts_cpu_time(struct policy_run *run, bool end);
 void sleep_ns(u64 ns);
 void bind_thread(pthread_t thread, const s32 *cpus, u32 nr);
+void idle_polls(const struct input *input);
 struct cpu *cpu_here(struct policy_run *run);
 void kick_all(struct policy_run *run);
 

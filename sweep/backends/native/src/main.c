@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 	request_read(argv[1], &input);
 	clock_calibrate();
 	signal(SIGALRM, on_alarm);
+	idle_polls(&input);
 	if (input.header.allocator == NATIVE_ALLOC_MALLOC)
 		readers_catch_faults();
 	if (input.header.nr_warmup_rows)

@@ -53,7 +53,7 @@ struct native_request {
 	struct sim_machine machine;
 	struct sim_workload workload; /* its pointers are not looked at */
 	int32_t nr_cpu_set;	      /* at least machine.nr_cpus; the first ones carry the workload's CPUs */
-	int32_t padding;
+	int32_t idle_polls;	      /* 1: CPUs poll while they have nothing to do; 0: they halt */
 };
 /* Arrays, in this order: params int64_t[nr_params]; cpu_set int32_t[nr_cpu_set]; then those of the workload:
  * t_ns int64_t[nr_rows], cpu int32_t[nr_rows], mm int32_t[nr_rows], kind uint8_t[nr_rows], n int32_t[nr_rows],
@@ -61,6 +61,6 @@ struct native_request {
  * int64_t[nr_preempted_quantiles], pressure_t_ns, pressure_permille int64_t[nr_pressure]. */
 
 #define NATIVE_MAGIC "rcubench"
-#define NATIVE_VERSION 2
+#define NATIVE_VERSION 3
 
 #endif

@@ -47,6 +47,7 @@ class Request:
     rcu: str = "softirq"
     allocator: str = "slab"
     stress: bool = False
+    idle_polls: bool = False
     passes: int = 1
     nr_warmup_rows: int = 0
     seed: int = 1
@@ -94,7 +95,7 @@ class Request:
         fields = [name for name, _ in ffi().typeof("struct sim_machine").fields]
         return {
             "magic": b"rcubench",
-            "version": 2,
+            "version": 3,
             "header_bytes": ffi().sizeof(struct),
             "policy": self.policy.encode(),
             "nr_params": len(self.params),
@@ -108,6 +109,7 @@ class Request:
             "machine": {name: self.machine[name] for name in fields},
             "workload": workload,
             "nr_cpu_set": len(self.cpus),
+            "idle_polls": int(self.idle_polls),
         }
 
     def _arrays(self) -> list[np.ndarray[Any, Any]]:

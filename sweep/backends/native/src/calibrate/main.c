@@ -161,6 +161,7 @@ int main(int argc, char **argv)
 	clock_calibrate();
 	calibrate_fenced();
 	signal(SIGALRM, on_alarm);
+	idle_polls(&input);
 	for (u32 round = 0; round < (u32)rounds; round++) {
 		alarm(MAX_SECONDS_PER_ROUND);
 		probe_objects(&input);
