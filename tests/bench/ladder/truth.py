@@ -4,11 +4,15 @@ A front of noisy points is chosen for its good values, so those values are too g
 were measured (the winner's curse). What is measured again is not chosen by what comes out, so the second
 values favour no way. One round measures each configuration once, in an order of its own; a machine that drifts does
 not favour those that come early. Within a trial the blocks are interleaved with the baseline's, as in any other.
+
+Second values come in two halves, of every other round: what is the best that is known must be chosen by one half
+and valued by the other (course.py), or it would be chosen for its luck again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final, TypeAlias
@@ -28,9 +32,9 @@ Values: TypeAlias = Mapping[Configuration, tuple[float, ...]]
 
 def measured(
     study: Study, evaluate: Evaluate, wanted: Iterable[Configuration], place: Path, rounds: int = ROUNDS
-) -> Values:
-    """Values of those that keep the constraints, each the mean over so many rounds. What `place` holds already is not
-    measured again."""
+) -> tuple[Values, ...]:
+    """Values of those that keep the constraints, each the mean over half of so many rounds; of a single round, one
+    half. What `place` holds already is not measured again."""
     store = FileStore(place)
     try:
         found = list(store.attempts())
@@ -47,7 +51,25 @@ def measured(
                     store.append(found[-1:])
     finally:
         store.close()
-    return _values(study, found)
+    halves = [[a for a in found if _round(a) % 2 == half] for half in range(min(rounds, 2))]
+    return tuple(_values(study, _apart(half)) for half in halves)
+
+
+def _apart(half: Iterable[Attempt]) -> list[Attempt]:
+    """As if there were no other half: what is the first of a configuration repeats nothing."""
+    known, found = set[Configuration](), list[Attempt]()
+    for each in half:
+        configuration = each.trial.configuration
+        origin = "baseline" if configuration == baseline() else SAMPLER
+        if configuration not in known:
+            each = replace(each, trial=replace(each.trial, origin=origin))
+        known.add(configuration)
+        found.append(each)
+    return found
+
+
+def _round(of: Attempt) -> int:
+    return int(of.worker.split()[-1])
 
 
 def _worker(number: int) -> str:

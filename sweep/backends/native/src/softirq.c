@@ -97,17 +97,18 @@ static void do_batch(struct policy_run *run, struct cpu *c, bool idle)
 	batch_is_done(run, c, &batch, done);
 }
 
-/* One go of rcu_core(): true while ready callbacks are left. */
+/* One go of rcu_core(): true while ready callbacks are left. rcu_check_quiescent_state() notes first and reports then: a
+ * report that ends the grace period wakes the kthread, and what that begins is for the next tick to see. */
 static bool rcu_core(struct policy_run *run, struct cpu *c, bool idle)
 {
 	bool ready;
 
-	if (flag(&c->qs_passed))
-		gp_report_qs(run, c);
 	lock_take(&c->irq);
 	gp_note_changes(run, c);
 	ready = !run->offloaded && c->cblist.seg[CB_DONE].nr;
 	lock_drop(&c->irq);
+	if (flag(&c->qs_passed))
+		gp_report_qs(run, c);
 	if (!ready)
 		return false;
 	do_batch(run, c, idle);

@@ -87,9 +87,9 @@ static void do_batch(sim *s, struct cpu *c, bool idle)
 static bool rcu_core(sim *s, struct cpu *c, bool idle)
 {
 	s->now += s->m.softirq_ps;
+	gp_note_changes(s, c);
 	if (c->qs_passed)
 		gp_report_qs(s, c, s->now);
-	gp_note_changes(s, c);
 	if (s->m.nocb)
 		return false;
 	if (c->cblist.seg[CB_DONE].nr)
