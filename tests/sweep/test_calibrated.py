@@ -26,10 +26,10 @@ def test_every_value_of_a_profile_is_a_number_for_readers_and_editors(measured: 
         {},
         "calibrate",
         (Cost("costs.lock_ns", interval, "a lock"),),
-        {"costs.cool_ns": (fixed, "it is so")},
+        {"costs.object_cool_ns": (fixed, "it is so")},
         {},
     )
     document = yaml.safe_load(profile("vm-2cpu", found, datetime.date(2026, 1, 1), 3))
     jsonschema.validate(document, SCHEMAS["machine"])
-    assert document["costs"]["cool_ns"]["value"] == fixed
+    assert document["costs"]["object_cool_ns"]["value"] == fixed
     assert abs(document["costs"]["lock_ns"]["value"] - measured) <= 0.005

@@ -175,9 +175,29 @@ def _more(get: Get, series: str) -> float:
     return (LARGE * get(series, LARGE) - SMALL * get(series, SMALL)) / (LARGE - SMALL)
 
 
-def _cold(get: Get, series: str) -> float:
-    """What a call takes beyond its objects, on a CPU that has run no policy for long; ns."""
-    return SMALL * (get(series, SMALL) - _more(get, series))
+GAP_NS: Final = 500_000.0
+"""Between the exits of SMALL objects by which it is told what a call costs: `often` of the probes. Workloads have 0.3 to
+3 ms."""
+
+MOST_GAPS: Final = 20.0
+"""Where it cannot be told from 0 what a call costs after one."""
+
+
+def _once(get: Get, series: str) -> float:
+    """What a call takes beyond its objects, GAP_NS after the one before; ns."""
+    return max(SMALL * (get(series, SMALL) - _more(get, series)), 0.0)
+
+
+def _call_cold(get: Get) -> float:
+    """What it takes on a CPU that has run no policy for long; ns."""
+    after_long = SMALL * (get("unlink_idle", SMALL) - _more(get, "unlink_young"))
+    return max(after_long, _once(get, "unlink_young"))
+
+
+def _gaps(get: Get) -> float:
+    """How many GAP_NS a call needs to get cold, if its cost rises in proportion to the time: 1 to MOST_GAPS."""
+    soon = _once(get, "unlink_young")
+    return min(_call_cold(get) / soon, MOST_GAPS) if soon else MOST_GAPS
 
 
 _OF: Final = f"exits of {EXIT} objects"
@@ -192,11 +212,13 @@ def _step(name: str, series: str, what: str) -> Formula:
 
 
 def _step_cold(name: str, series: str, what: str) -> Formula:
-    """Code and lines of the step itself: what a call with it takes beyond its objects, less one without."""
+    """Code and lines of the step itself: what a call with it takes beyond its objects, less one without. Measured after
+    GAP_NS; it goes on rising as the call's own cost does."""
     return Formula(
         name,
-        lambda get, m: _cold(get, series) - _cold(get, "unlink"),
-        f"what an exit of {SMALL} objects with {what} takes beyond them, less one without, 60 ms after the one before",
+        lambda get, m: (_once(get, series) - _once(get, "unlink")) * _gaps(get),
+        f"what an exit of {SMALL} objects with {what} takes beyond them, less one without, 0.5 ms after the one before, "
+        "in proportion until call_cool_ns",
     )
 
 
@@ -218,8 +240,13 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.call_cold_ns",
-        lambda get, m: _cold(get, "unlink_young"),
-        f"what an exit of {SMALL} objects takes beyond that, 60 ms after the one before",
+        lambda get, m: _call_cold(get),
+        f"what an exit of {SMALL} objects takes beyond that, 25 ms after the one before",
+    ),
+    Formula(
+        "costs.call_cool_ns",
+        lambda get, m: GAP_NS * _gaps(get),
+        f"0.5 ms, times what an exit of {SMALL} objects takes beyond them 25 ms after the one before, over 0.5 ms after",
     ),
     Formula(
         "costs.object_cold_ns",
@@ -347,9 +374,9 @@ GIVEN: Final[Mapping[str, tuple[float, str]]] = {
         0,
         "the benchmark's gp_end() changes one word under a lock; readers are waited for beside the CPUs",
     ),
-    "costs.cool_ns": (
+    "costs.object_cool_ns": (
         10_000_000,
-        "after so long on an idle machine what an exit takes no longer rises with the time since the one before",
+        "on an idle machine what an object takes no longer rises with its age after so long",
     ),
     "costs.free_hook_ns": (0, "no memory cgroup accounts the objects in user space"),
 }

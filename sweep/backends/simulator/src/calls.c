@@ -58,7 +58,7 @@ static void call_begin(sim *s, struct cpu *c, u32 row)
 	s->r.steps += n;
 	s->calls_active++;
 	c->call = call;
-	s->now += cold(s, s->call_cold_rate, s->now - c->policy_ran_ps);
+	s->now += cold(&s->call_cooling, s->now - c->policy_ran_ps);
 	if (s->policy->call_begin)
 		s->policy->call_begin(s, &call->call);
 }
@@ -133,7 +133,7 @@ static inline void dispose(sim *s, struct task_call *call)
 		struct object *next = (struct object *)o->dead.next;
 
 		prefetch_later(next);
-		s->now += s->m.unlink_ps + cold(s, s->object_cold_rate, s->now - o->unlink_ps);
+		s->now += s->m.unlink_ps + cold(&s->object_cooling, s->now - o->unlink_ps);
 		o->unlink_ps = s->now;
 		o->is_dead = true;
 		o->from_exit = exits;

@@ -58,11 +58,12 @@ struct sim_machine {
 
 	/* [costs] */
 	int64_t unlink_ps;	/* per object, all that a call does beside the policy */
-	int64_t call_cold_ps;	/* on top, per call whose CPU has run no policy for cool_ps */
-	int64_t object_cold_ps; /* on top, per object that nobody has touched for cool_ps */
+	int64_t call_cold_ps;	/* on top, per call whose CPU has run no policy for call_cool_ps */
+	int64_t object_cold_ps; /* on top, per object that nobody has touched for object_cool_ps */
 	int64_t lock_cold_ps, call_rcu_cold_ps,
-		free_cold_ps; /* on top, for the first such step of a CPU after cool_ps */
-	int64_t cool_ps; /* until what is not used has left the caches; the costs above rise linearly up to it */
+		free_cold_ps; /* on top, for the first such step of a CPU after call_cool_ps */
+	int64_t call_cool_ps, /* until what is not used has left the caches; the costs above rise linearly up to it */
+		object_cool_ps;
 	int64_t link_ps, walk_ps, store_ps, compare_ps;
 	int64_t clock_ps;	    /* plat_now_ns() */
 	int64_t lock_ps;	    /* lock and unlock, nobody else there */

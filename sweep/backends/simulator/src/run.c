@@ -128,10 +128,12 @@ static void setup_arena(sim *s)
 	arena_commit(s, s->objects);
 }
 
-/* A cost that is reached after cool_ps, per picosecond of disuse, in 1/2^32. */
-static u64 cold_rate(sim *s, int64_t cost_ps)
+/* A cost that is reached after cool_ps of disuse. */
+static struct cooling cooling(int64_t cost_ps, int64_t cool_ps)
 {
-	return cost_ps > 0 ? (u64)(((u128)(u64)cost_ps << 32) / (u64)max_s64(s->m.cool_ps, 1)) : 0;
+	const int64_t after = max_s64(cool_ps, 1);
+
+	return (struct cooling){ cost_ps > 0 ? (u64)(((u128)(u64)cost_ps << 32) / (u64)after) : 0, after };
 }
 
 static void setup(sim *s)
@@ -141,11 +143,11 @@ static void setup(sim *s)
 	if (s->m.objects_per_slab > UINT16_MAX || s->m.nr_cpus > UINT16_MAX)
 		sim_fail(s, "at most %d objects per slab, and as many CPUs", UINT16_MAX);
 	s->jiffy_ps = s->m.jiffy_ns * PS_PER_NS;
-	s->call_cold_rate = cold_rate(s, s->m.call_cold_ps);
-	s->object_cold_rate = cold_rate(s, s->m.object_cold_ps);
-	s->step_cold_rate[STEP_LOCK] = cold_rate(s, s->m.lock_cold_ps);
-	s->step_cold_rate[STEP_FREE] = cold_rate(s, s->m.free_cold_ps);
-	s->step_cold_rate[STEP_CALL_RCU] = cold_rate(s, s->m.call_rcu_cold_ps);
+	s->object_cooling = cooling(s->m.object_cold_ps, s->m.object_cool_ps);
+	s->call_cooling = cooling(s->m.call_cold_ps, s->m.call_cool_ps);
+	s->step_cooling[STEP_LOCK] = cooling(s->m.lock_cold_ps, s->m.call_cool_ps);
+	s->step_cooling[STEP_FREE] = cooling(s->m.free_cold_ps, s->m.call_cool_ps);
+	s->step_cooling[STEP_CALL_RCU] = cooling(s->m.call_rcu_cold_ps, s->m.call_cool_ps);
 	s->gp.last_completed_start_ps = s->m.gp_constant ? -1 : 0; /* none, or one before the start */
 	setup_cpus(s);
 	metrics_setup(s);

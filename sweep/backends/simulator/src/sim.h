@@ -211,12 +211,12 @@ void metrics_finish(sim *s);
 /* values.c */
 struct sim_distribution values_describe(struct values *v);
 
-/* What it costs that something was not used for so long: `rate` is the cost per picosecond, in 1/2^32. */
-static inline s64 cold(sim *s, u64 rate, s64 unused_ps)
+/* What it costs that something was not used for so long. */
+static inline s64 cold(const struct cooling *cooling, s64 unused_ps)
 {
-	if (likely(!rate))
+	if (likely(!cooling->rate))
 		return 0;
-	return (s64)((u128)rate * (u64)min_s64(unused_ps, s->m.cool_ps) >> 32);
+	return (s64)((u128)cooling->rate * (u64)min_s64(unused_ps, cooling->until_ps) >> 32);
 }
 
 /* A step of a kind that this CPU has not done for so long: its code, and what it looks at beside its object, are cold. */
@@ -224,9 +224,9 @@ static inline void step_cold(sim *s, enum step step)
 {
 	struct cpu *c = s->cpu;
 
-	if (likely(!s->step_cold_rate[step]))
+	if (likely(!s->step_cooling[step].rate))
 		return;
-	s->now += cold(s, s->step_cold_rate[step], s->now - c->step_ran_ps[step]);
+	s->now += cold(&s->step_cooling[step], s->now - c->step_ran_ps[step]);
 	c->step_ran_ps[step] = s->now;
 }
 

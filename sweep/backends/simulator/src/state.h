@@ -154,6 +154,12 @@ enum nocb_defer { DEFER_NOT, DEFER_BYPASS, DEFER_LAZY, DEFER_WAKE, DEFER_FORCE }
 /* Kinds of steps whose code and lines are in the caches of a CPU, or not. */
 enum step { STEP_LOCK, STEP_CALL_RCU, STEP_FREE, NR_STEPS };
 
+/* A cost that rises with the time of disuse: so much per picosecond, in 1/2^32, until then. */
+struct cooling {
+	u64 rate;
+	s64 until_ps;
+};
+
 struct cpu {
 	s64 now;
 	s32 id; /* the machine's CPU (a shadow CPU has its owner's) */
@@ -309,9 +315,9 @@ struct policy_run {
 	s32 locks_held;
 	enum run_phase phase;
 	s64 jiffy_ps;
-	u64 call_cold_rate, object_cold_rate, step_cold_rate[NR_STEPS]; /* cold() */
-	s64 jiffy, jiffy_start;						/* the one asked for last */
-	s64 end_ps;							/* of the measured span, once known */
+	struct cooling call_cooling, object_cooling, step_cooling[NR_STEPS]; /* cold() */
+	s64 jiffy, jiffy_start;						     /* the one asked for last */
+	s64 end_ps; /* of the measured span, once known */
 
 	struct cpu *cpus;
 	s32 nr_contexts; /* CPUs, and their shadows */

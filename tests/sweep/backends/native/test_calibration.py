@@ -24,7 +24,9 @@ from sweep.trial import Interval
 
 PROFILE = machine.load("vm-2cpu")
 COLD = 1000.0
-"""What a call takes beyond its objects."""
+"""What a call takes beyond its objects 0.5 ms after the one before."""
+GAPS = 2.0
+"""So many times as much long after."""
 BY_SIZE = {
     "unlink": 16.0,
     "unlink_young": 10.0,
@@ -46,6 +48,7 @@ TRUTH: dict[tuple[str, int], float] = (
         for size in (SMALL, EXIT, LARGE)
     }
     | {
+        ("unlink_idle", SMALL): 10.0 + GAPS * COLD / SMALL,
         ("stamp", EXIT): 21.0,
         ("store", EXIT): 21.0,
         ("start", EXIT): 30.0,
@@ -93,10 +96,11 @@ def test_costs_are_the_differences_that_they_say() -> None:
     found = {entry: cost.interval.value for entry, cost in costs_of(answer(3), 3).items()}
     assert found["costs.unlink_ns"] == pytest.approx(10)
     assert found["costs.object_cold_ns"] == pytest.approx(6)
-    assert found["costs.lock_cold_ns"] == pytest.approx(300)
-    assert found["costs.call_rcu_cold_ns"] == pytest.approx(200)
-    assert found["costs.free_cold_ns"] == pytest.approx(500)
-    assert found["costs.call_cold_ns"] == pytest.approx(COLD)
+    assert found["costs.lock_cold_ns"] == pytest.approx(GAPS * 300)
+    assert found["costs.call_rcu_cold_ns"] == pytest.approx(GAPS * 200)
+    assert found["costs.free_cold_ns"] == pytest.approx(GAPS * 500)
+    assert found["costs.call_cold_ns"] == pytest.approx(GAPS * COLD)
+    assert found["costs.call_cool_ns"] == pytest.approx(GAPS * 500_000)
     assert found["costs.store_ns"] == pytest.approx(1)
     assert found["costs.link_ns"] == pytest.approx(3)
     assert found["costs.call_rcu_ns"] == pytest.approx(25)
@@ -115,7 +119,8 @@ def test_what_costs_are_made_of_adds_up_again() -> None:
     moves = found["costs.list_lock_ns"] + m["cpu_partial_slabs"] * found["costs.slab_discard_ns"]
     unlink = found["costs.unlink_ns"] + found["costs.object_cold_ns"]
     each = unlink + found["costs.free_slow_ns"] + moves / per_flush
-    once = found["costs.call_cold_ns"] + found["costs.free_cold_ns"]
+    after_gap = calibration.GAP_NS / found["costs.call_cool_ns"]
+    once = (found["costs.call_cold_ns"] + found["costs.free_cold_ns"]) * after_gap
     assert each + once / EXIT == pytest.approx(TRUTH["free", EXIT])
     chain = each - unlink + found["costs.walk_ns"]
     assert chain == pytest.approx(BY_SIZE["walk_free"])

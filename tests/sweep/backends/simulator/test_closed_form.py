@@ -120,9 +120,14 @@ def test_direct_exit(case: Case) -> None:
 @pytest.mark.parametrize("unused_ns", [0, MS, 5 * MS, 10 * MS, 40 * MS])
 def test_calls_and_objects_cool_in_proportion_to_the_time(unused_ns: int) -> None:
     """Two calls of one object each: the second one begins so long after the first has ended, and its object was
-    born with it. What is not used for 10 ms is cold."""
-    cold, call_ps, object_ps = 10 * MS, 4_000_000, 30_000
-    profile = machine(CASES[0]).with_(call_cold_ps=call_ps, object_cold_ps=object_ps, cool_ps=cold * 1000)
+    born with it. An object that is not used for 10 ms is cold, a call that was not made for 4 ms."""
+    cold, call_cold, call_ps, object_ps = 10 * MS, 4 * MS, 4_000_000, 30_000
+    profile = machine(CASES[0]).with_(
+        call_cold_ps=call_ps,
+        object_cold_ps=object_ps,
+        call_cool_ps=call_cold * 1000,
+        object_cool_ps=cold * 1000,
+    )
     first_ns = 2 * cold
     rows = [birth(first_ns, 0, 0, 1), exit_mm(first_ns, 0, 0, 1)]
     second_ns = first_ns + unused_ns + MS
@@ -143,7 +148,7 @@ def test_calls_and_objects_cool_in_proportion_to_the_time(unused_ns: int) -> Non
         )
     ]
     assert added[0] == pytest.approx(call_ps, abs=20)  # nothing ran for twice as long; its object is new
-    call_part = call_ps * min(gap_ps, cold * 1000) / (cold * 1000)
+    call_part = call_ps * min(gap_ps, call_cold * 1000) / (call_cold * 1000)
     object_part = object_ps * min(unused_ns / cold, 1)
     assert added[1] == pytest.approx(call_part + object_part, rel=0.001, abs=20)
 
@@ -164,7 +169,7 @@ def test_a_step_is_cold_once_in_a_call_on_a_cpu_that_has_not_done_it_for_long(
     cold = {"lock_cold_ps": 1_500_000, "call_rcu_cold_ps": 800_000, "free_cold_ps": 2_700_000}
     rows = [birth(0, 0, mm, 40) for mm in (0, 1)]
     rows += [exit_mm(20 * MS, 0, 0, 40), exit_mm(20 * MS + MS // 2, 0, 1, 40)]
-    plain = machine(CASES[0]).with_(cool_ps=10 * MS * 1000)
+    plain = machine(CASES[0]).with_(call_cool_ps=10 * MS * 1000)
     taken = []
     for profile in (plain, plain.with_(**cold)):
         result = simulate(replay(rows, duration_ns=SPAN_NS), profile, policy, {}, series_interval_ns=SPAN_NS)

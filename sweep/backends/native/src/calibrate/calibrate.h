@@ -22,6 +22,7 @@
 enum series {
 	S_UNLINK, /* a turn of the loop over the objects, with one store into each, the first touch of it */
 	S_UNLINK_YOUNG,	      /* ... of objects that were just born */
+	S_UNLINK_IDLE,	      /* ... likewise, on a machine that was idle for long */
 	S_STAMP,	      /* ... and another reading of the clock, which is not taken off */
 	S_NOW,		      /* ... and plat_now_ns() */
 	S_STORE,	      /* ... and another store */

@@ -12,6 +12,7 @@
 static const char *const names[NR_SERIES] = {
 	[S_UNLINK] = "unlink",
 	[S_UNLINK_YOUNG] = "unlink_young",
+	[S_UNLINK_IDLE] = "unlink_idle",
 	[S_STAMP] = "stamp",
 	[S_NOW] = "now",
 	[S_STORE] = "store",

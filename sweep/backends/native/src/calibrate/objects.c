@@ -2,10 +2,11 @@
 /*
  * objects.c - probes that stand in the place of policies: what a call, a callback and the slab do per object.
  *
- * The workload of a probe is a row of exits of equal size on CPU 0, far apart, so that each meets an idle machine,
- * objects that were born some time before, and callbacks of the one before that are over. A probe keeps its objects
- * in an array and frees them after a grace period, unless freeing is what it times. A sample in which a softirq
- * came in between is dropped.
+ * The workload of a probe is a row of exits of equal size on CPU 0, of objects that were born some time before. They are
+ * far apart, so that each meets an idle machine and callbacks of the one before are over; small ones, by which it is told
+ * what a call costs beside its objects, follow each other as often as in a workload (`often`), with births and callbacks
+ * in between. A probe keeps its objects in an array and frees them after a grace period, unless freeing is what it
+ * times. A sample in which a softirq came in between is dropped.
  */
 #define _GNU_SOURCE
 #include "probe.h"
@@ -13,56 +14,71 @@
 #include <string.h>
 
 static const struct probe probes[] = {
-	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 40, false, false },
-	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 2000, false, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, false, false },
-	{ TOUCH, S_UNLINK, SMALL, ARRAY_BULK, 250, false, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 8000, false, false },
-	{ STAMP, S_STAMP, LATER, ARRAY, 250, false, false },
-	{ NOW, S_NOW, LATER, ARRAY, 40, false, false },
-	{ NOW, S_NOW, LATER, ARRAY, 2000, false, false },
-	{ STORE, S_STORE, LATER, ARRAY, 250, false, false },
-	{ LINK, S_LINK, LATER, CHAIN, 40, false, false },
-	{ LINK, S_LINK, LATER, CHAIN, 250, false, false },
-	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false },
-	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false },
-	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false },
-	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false },
-	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false },
-	{ LOCK, S_LOCK, LATER, ARRAY, 2000, false, false },
-	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 40, false, false },
-	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 2000, false, false },
-	{ POLL, S_POLL, LATER, ARRAY, 40, false, false },
-	{ POLL, S_POLL, LATER, ARRAY, 2000, false, false },
-	{ START, S_START, LATER, ARRAY, 250, false, false },
-	{ ALLOC, S_ALLOC, LATER, ARRAY, ALLOCS, false, false },
-	{ POST, S_POST, LATER, EACH_FREES, 40, false, false },
-	{ POST, S_POST, LATER, EACH_FREES, 250, false, false },
-	{ POST, S_POST, LATER, EACH_FREES, 2000, false, false },
-	{ POST, S_POST, LATER, EACH_FREES, 8000, false, false },
-	{ POST, S_POST, LATER, EACH_NOTHING, 250, false, false },
-	{ FREE, S_FREE, LATER, ARRAY, 40, false, false },
-	{ FREE, S_FREE, LATER, ARRAY, 250, false, false },
-	{ FREE, S_FREE, LATER, ARRAY, 2000, false, false },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, false, false },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 2000, false, false },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, true, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY, 12, false, false },
-	{ LINK, S_LINK, BULK, ARRAY, 250, false, false },
-	{ KEEP_TURNS, S_UNLINK, BULK, ARRAY, 250, false, false },
-	{ TOUCH, S_UNLINK, SORT, ARRAY, 250, false, false },
-	{ POST, S_POST_DIRECT, LATER, EACH_FREES, 40, false, true },
-	{ POST, S_POST_BYPASS, STEPS, EACH_FREES, 250, false, true },
-	{ POST, S_POST_BYPASS, LATER, EACH_FREES, 2000, false, true },
+	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 40, false, false, true },
+	{ TOUCH, S_UNLINK_IDLE, LATER, ARRAY, 40, false, false, false },
+	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 2000, false, false, false },
+	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, false, false, true },
+	{ TOUCH, S_UNLINK, SMALL, ARRAY_BULK, 250, false, false, false },
+	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false, false },
+	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 8000, false, false, false },
+	{ STAMP, S_STAMP, LATER, ARRAY, 250, false, false, false },
+	{ NOW, S_NOW, LATER, ARRAY, 40, false, false, true },
+	{ NOW, S_NOW, LATER, ARRAY, 2000, false, false, false },
+	{ STORE, S_STORE, LATER, ARRAY, 250, false, false, false },
+	{ LINK, S_LINK, LATER, CHAIN, 40, false, false, true },
+	{ LINK, S_LINK, LATER, CHAIN, 250, false, false, false },
+	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false, false },
+	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false, false },
+	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false, false },
+	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false, false },
+	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false, true },
+	{ LOCK, S_LOCK, LATER, ARRAY, 2000, false, false, false },
+	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 40, false, false, true },
+	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 2000, false, false, false },
+	{ POLL, S_POLL, LATER, ARRAY, 40, false, false, true },
+	{ POLL, S_POLL, LATER, ARRAY, 2000, false, false, false },
+	{ START, S_START, LATER, ARRAY, 250, false, false, false },
+	{ ALLOC, S_ALLOC, LATER, ARRAY, ALLOCS, false, false, false },
+	{ POST, S_POST, LATER, EACH_FREES, 40, false, false, true },
+	{ POST, S_POST, LATER, EACH_FREES, 250, false, false, false },
+	{ POST, S_POST, LATER, EACH_FREES, 2000, false, false, false },
+	{ POST, S_POST, LATER, EACH_FREES, 8000, false, false, false },
+	{ POST, S_POST, LATER, EACH_NOTHING, 250, false, false, false },
+	{ FREE, S_FREE, LATER, ARRAY, 40, false, false, true },
+	{ FREE, S_FREE, LATER, ARRAY, 250, false, false, false },
+	{ FREE, S_FREE, LATER, ARRAY, 2000, false, false, false },
+	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, false, false, false },
+	{ TOUCH, S_UNLINK, SLABS, ARRAY, 2000, false, false, false },
+	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, true, false, false },
+	{ TOUCH, S_UNLINK, LATER, ARRAY, 12, false, false, false },
+	{ LINK, S_LINK, BULK, ARRAY, 250, false, false, false },
+	{ KEEP_TURNS, S_UNLINK, BULK, ARRAY, 250, false, false, false },
+	{ TOUCH, S_UNLINK, SORT, ARRAY, 250, false, false, false },
+	{ POST, S_POST_DIRECT, LATER, EACH_FREES, 40, false, true, false },
+	{ POST, S_POST_BYPASS, STEPS, EACH_FREES, 250, false, true, false },
+	{ POST, S_POST_BYPASS, LATER, EACH_FREES, 2000, false, true, false },
 };
 
 const struct probe *probe;
 struct batch *batch;
-static struct batch batches[EXITS];
+static struct batch batches[MAX_EXITS];
+static struct dead_object *objects[MAX_IN_ALL], *others[MAX_IN_ALL]; /* of one exit after the other */
 static u32 nr_exits;
 static struct plat_lock lock;
 static struct plat_work work;
+
+/* How many exits, and how far apart. */
+static const struct course {
+	u32 exits;
+	s64 period_ns;
+} courses[] = { { 400, 500000 }, { 14, 25000000 }, { 6, 60000000 } };
+
+static const struct course *course(void)
+{
+	if (probe->often)
+		return &courses[0];
+	return &courses[probe->objects <= 2000 ? 1 : 2];
+}
 
 /* ---- the policy ---- */
 
@@ -70,7 +86,9 @@ static void call_begin(struct policy_run *run, struct policy_call *call)
 {
 	(void)run, (void)call;
 	batch = &batches[nr_exits];
-	batch->counts = nr_exits++ >= WARM_UP_EXITS;
+	batch->objects = &objects[nr_exits * probe->objects];
+	batch->others = &others[nr_exits * probe->objects];
+	batch->counts = nr_exits++ >= (course()->exits + WARM_UP - 1) / WARM_UP;
 	batch->posted_on = sched_getcpu();
 	time_begins();
 }
@@ -215,34 +233,45 @@ static const struct policy probe_policy = {
 /* ---- its workload ---- */
 
 static struct rows {
-	s64 t_ns[2 * EXITS];
-	s32 cpu[2 * EXITS], mm[2 * EXITS], n[2 * EXITS];
-	u8 kind[2 * EXITS];
+	s64 t_ns[2 * MAX_EXITS];
+	s32 cpu[2 * MAX_EXITS], mm[2 * MAX_EXITS], n[2 * MAX_EXITS];
+	u8 kind[2 * MAX_EXITS];
 } rows;
+
+static void add_row(s64 *nr, u32 exit, bool ends, s64 t_ns)
+{
+	rows.t_ns[*nr] = t_ns;
+	rows.cpu[*nr] = !ends && probe->remote;
+	rows.mm[*nr] = (s32)exit;
+	rows.n[*nr] = (s32)probe->objects;
+	rows.kind[*nr] = ends ? ROW_EXIT : ROW_ALLOC;
+	++*nr;
+}
 
 static struct sim_workload exits(void)
 {
-	const bool young = probe->series == S_UNLINK_YOUNG;
+	const bool young = probe->series == S_UNLINK_YOUNG || probe->series == S_UNLINK_IDLE;
+	const struct course *c = course();
+	s64 nr = 0;
 
-	for (s32 i = 0; i < EXITS; i++) {
-		for (s32 k = 0; k < 2; k++) {
-			rows.t_ns[2 * i + k] = (s64)i * PERIOD_NS + (k || young ? BORN_BEFORE_NS : 0) -
-					       (!k && young ? YOUNG_NS : 0);
-			rows.cpu[2 * i + k] = !k && probe->remote;
-			rows.mm[2 * i + k] = i;
-			rows.n[2 * i + k] = (s32)probe->objects;
-			rows.kind[2 * i + k] = k ? ROW_EXIT : ROW_ALLOC;
-		}
+	for (u32 born = 0, gone = 0; gone < c->exits;) {
+		const s64 birth_ns = born * c->period_ns + (young ? BORN_BEFORE_NS - YOUNG_NS : 0);
+		const s64 exit_ns = gone * c->period_ns + BORN_BEFORE_NS;
+
+		if (born < c->exits && birth_ns <= exit_ns)
+			add_row(&nr, born++, false, birth_ns);
+		else
+			add_row(&nr, gone++, true, exit_ns);
 	}
 	return (struct sim_workload){
-		.nr_rows = 2 * EXITS,
+		.nr_rows = nr,
 		.t_ns = rows.t_ns,
 		.cpu = rows.cpu,
 		.mm = rows.mm,
 		.kind = rows.kind,
 		.n = rows.n,
-		.nr_mms = EXITS,
-		.duration_ns = (s64)EXITS * PERIOD_NS,
+		.nr_mms = (s32)c->exits,
+		.duration_ns = c->exits * c->period_ns + BORN_BEFORE_NS,
 		.fault_window_ns = 1,
 	};
 }

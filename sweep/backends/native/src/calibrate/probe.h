@@ -6,14 +6,14 @@
 
 #include <sched.h>
 
-#define EXITS 6
-#define PERIOD_NS 60000000
+#define MAX_EXITS 400
+#define MAX_OBJECTS 8000 /* of an exit */
+#define MAX_IN_ALL 48000 /* of all exits of a probe */
 #define BORN_BEFORE_NS 20000000
 #define YOUNG_NS 20000
-#define MAX_OBJECTS 8000
-#define ALLOCS 40	/* pages that a probe allocates in one exit */
-#define GAP_NS 20000	/* callbacks further apart than this were not run in one go */
-#define WARM_UP_EXITS 1 /* whose samples are dropped */
+#define ALLOCS 40    /* pages that a probe allocates in one exit */
+#define GAP_NS 20000 /* callbacks further apart than this were not run in one go */
+#define WARM_UP 10   /* one exit of so many, the first ones: their samples are dropped */
 
 enum in_call { TOUCH, STAMP, NOW, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
 enum at_end { LATER, SLABS, BULK, SORT, SMALL, STEPS };
@@ -27,10 +27,11 @@ struct probe {
 	u32 objects;
 	bool remote; /* objects are born on CPU 1 */
 	bool offloaded;
+	bool often; /* exits follow each other as in a workload; else each meets an idle machine */
 };
 
 struct batch { /* of one exit */
-	struct dead_object *objects[MAX_OBJECTS], *others[MAX_OBJECTS];
+	struct dead_object **objects, **others;
 	struct dead_object *newest; /* and through ->next the others, last first */
 	void *pages[ALLOCS];
 	u32 nr, nr_pages;
