@@ -77,6 +77,14 @@ static struct task_call *call_begin(struct cpu *c, struct mm *mm, bool exits, s3
 	return call;
 }
 
+/* remove_vma() looks at what it unlinks (vm_ops, vm_file, vm_policy): whatever a policy does with the object then, its
+ * first line is on its way. */
+static inline void look_at(const struct policy_run *run, const struct object *o)
+{
+	if (unlikely(atomic_load_explicit(&o->canary, memory_order_relaxed) != CANARY_LIVE))
+		fail_configuration("policy '%s' has written to an object that was alive", run->policy->name);
+}
+
 /* The loop over remove_vma() that a teardown or munmap call runs. */
 static void dispose(struct policy_run *run, struct cpu *c, struct task_call *call)
 {
@@ -91,6 +99,7 @@ static void dispose(struct policy_run *run, struct cpu *c, struct task_call *cal
 		atomic_store_explicit(&run->slots[number], NULL, memory_order_release);
 		now = stamp(ctx);
 		run->unlinked_at[number] = now;
+		look_at(run, o);
 		number++;
 		call->left--;
 		atomic_store_explicit(&mm->gone, number - mm->first, memory_order_relaxed);
