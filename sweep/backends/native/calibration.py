@@ -166,12 +166,8 @@ def _bulk_object(get: Get, m: Mapping[str, int]) -> float:
     return rest / scans
 
 
-SMALL, LARGE = 40, 400
-"""Exits, in objects, whose difference shows what one object more costs, and what the call itself does. Both follow each
-other as in a workload."""
-
-LONE: Final = 2_000
-"""Objects of exits that each meet an idle machine: callbacks run there without a limit, in one go."""
+SMALL, LARGE = 40, 2_000
+"""Exits, in objects, whose difference shows what one object more costs, and what the call itself does."""
 
 
 def _more(get: Get, series: str) -> float:
@@ -183,8 +179,8 @@ GAP_NS: Final = 500_000.0
 """Between the exits of SMALL objects by which it is told what a call costs: `often` of the probes. Workloads have 0.3 to
 3 ms."""
 
-MOST_GAPS: Final = 20.0
-"""Where it cannot be told from 0 what a call costs after one."""
+MOST_GAPS: Final = 4.0
+"""Beyond it the little that a call costs after one gap is told from 0 by noise alone, and would multiply that of the steps."""
 
 
 def _once(get: Get, series: str) -> float:
@@ -295,8 +291,8 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.call_rcu_bypass_ns",
-        lambda get, m: get("post_bypass", LONE) - get("unlink", LONE) - get("lock_alone", 0),
-        f"plat_call_rcu() per object, offloaded, beyond the quota, exits of {LONE:,} objects, without the lock",
+        lambda get, m: get("post_bypass", LARGE) - get("unlink", LARGE) - get("lock_alone", 0),
+        f"plat_call_rcu() per object, offloaded, beyond the quota, exits of {LARGE:,} objects, without the lock",
     ),
     Formula(
         "costs.bypass_flush_ns",
@@ -320,8 +316,8 @@ FORMULAS: Final[tuple[Formula, ...]] = (
     ),
     Formula(
         "costs.callback_ns",
-        lambda get, m: get("callback_free", LONE) - _free(get, m),
-        f"callbacks with plat_free(), less what plat_free() of a warm object takes, of {LONE:,} objects",
+        lambda get, m: _more(get, "callback_free") - _free(get, m),
+        f"callbacks with plat_free(), less what plat_free() of a warm object takes, {_MORE}",
     ),
     Formula(
         "costs.callback_bh_ns",

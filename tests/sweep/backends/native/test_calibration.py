@@ -16,7 +16,7 @@ from sweep import calibrate_command, machine
 from sweep.backends import simulator
 from sweep.backends.costs import Cost, gather_counts
 from sweep.backends.native import calibration, placement
-from sweep.backends.native.calibration import EXIT, LARGE, LONE, OFFLOADED, SMALL
+from sweep.backends.native.calibration import EXIT, LARGE, OFFLOADED, SMALL
 from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.calibrated import profile as profile_text
@@ -41,15 +41,11 @@ BY_SIZE = {
 STEPS_COLD = {"lock": (26.0, 300.0), "post": (41.0, 200.0), "free": (40.0, 500.0)}
 """Series with a step that is cold as well: per object, and per call."""
 TRUTH: dict[tuple[str, int], float] = (
-    {
-        (name, size): each + COLD / size
-        for name, each in BY_SIZE.items()
-        for size in (12, SMALL, EXIT, LARGE, LONE)
-    }
+    {(name, size): each + COLD / size for name, each in BY_SIZE.items() for size in (12, SMALL, EXIT, LARGE)}
     | {
         (name, size): each + (COLD + cold) / size
         for name, (each, cold) in STEPS_COLD.items()
-        for size in (SMALL, EXIT, LARGE, LONE)
+        for size in (SMALL, EXIT, LARGE)
     }
     | {
         ("unlink_idle", SMALL): 10.0 + GAPS * COLD / SMALL,
@@ -59,7 +55,7 @@ TRUTH: dict[tuple[str, int], float] = (
         ("alloc", 40): 110.0,
         ("release", 40): 90.0,
         ("post_direct", SMALL): 91.0,
-        ("post_bypass", LONE): 56.5,
+        ("post_bypass", LARGE): 56.5,
         ("callback_free", OFFLOADED + EXIT): 60.0,
         ("sort", EXIT): 4.0,
         ("bulk_hot", EXIT): 15.0,

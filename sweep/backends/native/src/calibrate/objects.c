@@ -3,9 +3,9 @@
  * objects.c - probes that stand in the place of policies: what a call, a callback and the slab do per object.
  *
  * The workload of a probe is a row of exits of equal size on CPU 0, of objects that were born some time before. They are
- * far apart, so that each meets an idle machine and callbacks of the one before are over; or they follow each other as often
- * as in a workload (`often`), with births and callbacks in between: small and larger ones, by which it is told what an
- * object costs, and what a call costs beside its objects. A probe keeps its objects in an array and frees them after a grace period, unless freeing is what it
+ * far apart, so that each meets an idle machine and callbacks of the one before are over; small ones, by which it is told
+ * what a call costs beside its objects, follow each other as often as in a workload (`often`), with births and callbacks
+ * in between. A probe keeps its objects in an array and frees them after a grace period, unless freeing is what it
  * times. A sample in which a softirq came in between is dropped.
  */
 #define _GNU_SOURCE
@@ -16,40 +16,37 @@
 static const struct probe probes[] = {
 	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 40, false, false, true },
 	{ TOUCH, S_UNLINK_IDLE, LATER, ARRAY, 40, false, false, false },
-	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 400, false, false, true },
+	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 2000, false, false, false },
 	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, false, false, true },
-	{ TOUCH, S_UNLINK, LATER, ARRAY, 400, false, false, true },
 	{ TOUCH, S_UNLINK, SMALL, ARRAY_BULK, 250, false, false, false },
 	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false, false },
 	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 8000, false, false, false },
 	{ STAMP, S_STAMP, LATER, ARRAY, 250, false, false, false },
 	{ NOW, S_NOW, LATER, ARRAY, 40, false, false, true },
-	{ NOW, S_NOW, LATER, ARRAY, 400, false, false, true },
+	{ NOW, S_NOW, LATER, ARRAY, 2000, false, false, false },
 	{ STORE, S_STORE, LATER, ARRAY, 250, false, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 40, false, false, true },
-	{ LINK, S_LINK, LATER, CHAIN, 400, false, false, true },
 	{ LINK, S_LINK, LATER, CHAIN, 250, false, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false, false },
 	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false, false },
 	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false, false },
 	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false, false },
 	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false, true },
-	{ LOCK, S_LOCK, LATER, ARRAY, 400, false, false, true },
+	{ LOCK, S_LOCK, LATER, ARRAY, 2000, false, false, false },
 	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 40, false, false, true },
-	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 400, false, false, true },
+	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 2000, false, false, false },
 	{ POLL, S_POLL, LATER, ARRAY, 40, false, false, true },
-	{ POLL, S_POLL, LATER, ARRAY, 400, false, false, true },
+	{ POLL, S_POLL, LATER, ARRAY, 2000, false, false, false },
 	{ START, S_START, LATER, ARRAY, 250, false, false, false },
 	{ ALLOC, S_ALLOC, LATER, ARRAY, ALLOCS, false, false, false },
 	{ POST, S_POST, LATER, EACH_FREES, 40, false, false, true },
-	{ POST, S_POST, LATER, EACH_FREES, 400, false, false, true },
 	{ POST, S_POST, LATER, EACH_FREES, 250, false, false, false },
 	{ POST, S_POST, LATER, EACH_FREES, 2000, false, false, false },
 	{ POST, S_POST, LATER, EACH_FREES, 8000, false, false, false },
 	{ POST, S_POST, LATER, EACH_NOTHING, 250, false, false, false },
 	{ FREE, S_FREE, LATER, ARRAY, 40, false, false, true },
 	{ FREE, S_FREE, LATER, ARRAY, 250, false, false, false },
-	{ FREE, S_FREE, LATER, ARRAY, 400, false, false, true },
+	{ FREE, S_FREE, LATER, ARRAY, 2000, false, false, false },
 	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, false, false, false },
 	{ TOUCH, S_UNLINK, SLABS, ARRAY, 2000, false, false, false },
 	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, true, false, false },
@@ -74,13 +71,13 @@ static struct plat_work work;
 static const struct course {
 	u32 exits;
 	s64 period_ns;
-} courses[] = { { 400, 500000 }, { 80, 4000000 }, { 14, 25000000 }, { 6, 60000000 } };
+} courses[] = { { 400, 500000 }, { 14, 25000000 }, { 6, 60000000 } };
 
 static const struct course *course(void)
 {
 	if (probe->often)
-		return &courses[probe->objects <= 40 ? 0 : 1];
-	return &courses[probe->objects <= 2000 ? 2 : 3];
+		return &courses[0];
+	return &courses[probe->objects <= 2000 ? 1 : 2];
 }
 
 /* ---- the policy ---- */
