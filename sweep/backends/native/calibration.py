@@ -180,7 +180,7 @@ GAP_NS: Final = 500_000.0
 3 ms."""
 
 MOST_GAPS: Final = 4.0
-"""Beyond it the little that a call costs after one gap is told from 0 by noise alone, and would multiply that of the steps."""
+"""Beyond it noise alone tells from 0 what a call costs after one gap, and would multiply that of the steps."""
 
 
 def _once(get: Get, series: str) -> float:
