@@ -110,10 +110,11 @@ def test_second_values_come_of_so_many_rounds_and_are_not_measured_twice(lab: La
     base = dict(machine.truth(baseline()).measurements)
     for configuration in set(wanted) - {baseline()}:
         exact = dict(machine.truth(configuration).measurements)
-        for half in found:
-            for name, value in zip(study.objectives, half[configuration], strict=True):
-                (ratio,) = [exact[scenario].get(name) / base[scenario].get(name) for scenario in exact]
-                assert value == pytest.approx(ratio, rel=4 * 0.1 / math.sqrt(4))
+        halves = zip(*(half[configuration] for half in found), strict=True)
+        for name, values in zip(study.objectives, halves, strict=True):
+            (ratio,) = [exact[scenario].get(name) / base[scenario].get(name) for scenario in exact]
+            assert np.mean(values) == pytest.approx(ratio, rel=4 * 0.1 / math.sqrt(8))
+            assert values == pytest.approx([ratio, ratio], rel=4 * 0.1 / math.sqrt(4))
 
 
 def test_more_blocks_are_less_noise() -> None:

@@ -93,7 +93,7 @@ def test_the_evaluator_measures(tmp_path: Path) -> None:
     # One list instead of 50 callbacks.
     callbacks = evidence.ratio("callbacks")
     assert callbacks is not None
-    assert callbacks.value < 0.2
+    assert callbacks.high < 0.2
 
 
 @pytest.mark.alone
