@@ -29,6 +29,9 @@ UNBOUNDED: Final = 10_000_000
 
 Measurements = tuple[tuple[str, Measurement], ...]
 
+First = tuple[str, Configuration]
+"""A trial that nobody proposes: its origin, and the configuration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -59,11 +62,13 @@ class Course:
         stored: Sequence[Attempt],
         known: Sequence[Known] = (),
         clock: Callable[[], float] = time.monotonic,
+        first: Sequence[First] | None = None,
     ) -> None:
         """scenarios: names, in order. stored: every attempt that the store holds. known: what earlier studies
-        measured; where that is complete, it is told before anything is asked for, beyond the budget."""
+        measured; where that is complete, it is told before anything is asked for, beyond the budget. first: other
+        than first_trials()."""
         self._study, self._scenarios, self._clock = study, tuple(scenarios), clock
-        self._first = first_trials(study)
+        self._first = list(first_trials(study) if first is None else first)
         space = study.space()
         complete = [k for k in known if self._is_complete(k) and k.configuration in space]
         listed = {configuration.key() for _, configuration in self._first}
@@ -245,7 +250,7 @@ class Course:
         return set(self._scenarios) <= {name for name, _ in known.measurements}
 
 
-def first_trials(study: Study) -> list[tuple[str, Configuration]]:
+def first_trials(study: Study) -> list[First]:
     """The baseline (trial 0, to which all are compared), what kernels do, and every policy of the study
     as it is when nothing is set; each configuration once. On a ladder the simulator has shown which of the last
     are worth it. What needs type-stable memory is left out where there is none."""
@@ -256,7 +261,7 @@ def first_trials(study: Study) -> list[tuple[str, Configuration]]:
             continue
         complete = policies.policy(preset.policy).validate(dict(preset.params))
         candidates.append((f"preset:{preset.name}", preset.policy, complete))
-    found: dict[str, tuple[str, Configuration]] = {}
+    found: dict[str, First] = {}
     for origin, policy, params in candidates:
         configuration = Configuration.of(policy, params)
         known = found.get(configuration.key())

@@ -1,7 +1,8 @@
 """`python -m tests.bench.ladder`: hypervolume against native time, for the ladder and for native studies alone.
 
-Runs the question of a ladder study (conf/ladder.yaml) on this machine in three ways, one after the other: up the
-ladder, natively with nsga2, natively at random; each for the study's native time. Then everything that any of
+Runs the question of a ladder study (conf/ladder.yaml) on this machine in four ways, one after the other: up the
+ladder, natively with nsga2, natively at random, and natively with an nsga2 that is not given presets and defaults first;
+each for the study's native time. Then everything that any of
 them showed as a front at any time is measured once more, and the fronts are compared by those values (truth.py,
 course.py). What was measured is kept below --output, and taken up again from there.
 

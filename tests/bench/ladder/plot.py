@@ -10,9 +10,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tests.bench.ladder.course import SHARE, Course, at
+from tests.bench.ladder.race import UNTAUGHT
 
-COLOURS: Final = {"ladder": "#0072b2", "nsga2": "#d55e00", "random": "#8c8c8c"}
-NAMES: Final = {"ladder": "ladder", "nsga2": "native only, nsga2", "random": "native only, random"}
+COLOURS: Final = {"ladder": "#0072b2", "nsga2": "#d55e00", "random": "#8c8c8c", UNTAUGHT: "#cc79a7"}
+NAMES: Final = {
+    "ladder": "ladder",
+    "nsga2": "native only, nsga2",
+    "random": "native only, random",
+    UNTAUGHT: "native only, nsga2 without presets and defaults",
+}
 _STEPS: Final = 400
 
 

@@ -1,9 +1,9 @@
-"""Three ways to spend native time on one question, each through the loop that studies run through."""
+"""Ways to spend native time on one question, each through the loop that studies run through."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sweep import ladder, launch
 from sweep.backends.evaluator import Scenario, SimulatorEvaluator
-from sweep.course import UNBOUNDED, Course
+from sweep.course import UNBOUNDED, Course, First, first_trials
 from sweep.execute import Evaluate
 from sweep.execute.in_process import InProcessExecutor
 from sweep.judge import Judge, judge
@@ -25,7 +25,11 @@ from sweep.study import Study
 from sweep.track.nothing import NoTracker
 from sweep.trial import Attempt, Configuration, Spent
 
-WAYS: Final = ("ladder", "nsga2", "random")
+UNTAUGHT: Final = "nsga2 untaught"
+
+WAYS: Final = ("ladder", "nsga2", "random", UNTAUGHT)
+"""All but the last measure the presets first, and those that are natively alone every policy's defaults: this project's
+word on what is good. Untaught, nsga2 is what a user has without the project: it measures the baseline and searches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,16 @@ def climb(
 ) -> list[Attempt]:
     """All attempts of one way, until the study's native budget is used up. What `place` holds already is not
     measured again."""
-    upper = study if way == "ladder" else _alone(study, way)
+    sampler = "nsga2" if way == UNTAUGHT else way
+    upper = study if way == "ladder" else _alone(study, sampler)
     reference = REFERENCE[study.combine]
     proposer: Proposer = (
         ladder.promoter(study, below, "")
         if way == "ladder"
-        else make(way, study.space(), len(study.objectives), study.seed, study.population, reference)
+        else make(sampler, study.space(), len(study.objectives), study.seed, study.population, reference)
     )
-    return _run(upper, [s.name for s in made], proposer, bench, place, say)
+    first = first_trials(upper)[:1] if way == UNTAUGHT else None
+    return _run(upper, [s.name for s in made], proposer, bench, place, say, first)
 
 
 def _alone(study: Study, sampler: str) -> Study:
@@ -84,11 +90,17 @@ def _alone(study: Study, sampler: str) -> Study:
 
 
 def _run(
-    study: Study, scenarios: list[str], proposer: Proposer, bench: Bench, place: Path, say: Console
+    study: Study,
+    scenarios: list[str],
+    proposer: Proposer,
+    bench: Bench,
+    place: Path,
+    say: Console,
+    first: Sequence[First] | None = None,
 ) -> list[Attempt]:
     store = FileStore(place)
     try:
-        course = Course(study, scenarios, store.attempts())
+        course = Course(study, scenarios, store.attempts(), first=first)
         executor = InProcessExecutor(bench.evaluate, bench.clock)
         shown = say if say.is_terminal else Console(file=io.StringIO())
         share = lambda: study.share(course.spent)  # noqa: E731

@@ -10,7 +10,7 @@ static void release_pages(struct policy_run *run, struct batch *b)
 	for (u32 i = 0; i < b->nr_pages; i++)
 		plat_release(run, b->pages[i], 4096);
 	if (b->counts && b->nr_pages)
-		series_add(S_RELEASE, probe->objects, net_ns(begin, clock_now()) / b->nr_pages);
+		series_add(S_RELEASE, b->probe->objects, net_ns(begin, clock_now()) / b->nr_pages);
 	b->nr_pages = 0;
 }
 
@@ -24,7 +24,7 @@ static void free_array_in_bulk(struct policy_run *run, struct batch *b)
 void free_all(struct policy_run *run, struct plat_rcu_head *head)
 {
 	struct batch *b = (struct batch *)(uintptr_t)dead_of(head)->word;
-	const struct probe *p = probe;
+	const struct probe *p = b->probe;
 	enum series series = NR_SERIES;
 	u64 begin, end;
 
@@ -56,18 +56,18 @@ void free_all(struct policy_run *run, struct plat_rcu_head *head)
 
 static void last_of_each(struct policy_run *run, struct batch *b)
 {
+	const struct probe *p = b->probe;
 	const double ns = clock_to_ns(b->last_callback - b->first_callback);
 	const bool away = sched_getcpu() != b->posted_on;
 	enum series series = away ? S_CALLBACK_FREE_AWAY : S_CALLBACK_FREE;
 
-	if (probe->in_callback == EACH_NOTHING) {
+	if (p->in_callback == EACH_NOTHING) {
 		series = S_CALLBACK_NOTHING;
 		for (u32 i = 0; i < b->nr; i++)
 			plat_free(run, b->objects[i], DEAD_READY);
 	}
 	if (b->counts && !b->split && b->nr > 1)
-		series_add(series, probe->offloaded ? probe->objects + 1000000 : probe->objects,
-			   ns / (b->nr - 1));
+		series_add(series, p->offloaded ? p->objects + 1000000 : p->objects, ns / (b->nr - 1));
 }
 
 #define READ_EVERY 16 /* callbacks: as often as the benchmark does for frees */
@@ -78,7 +78,7 @@ void each(struct policy_run *run, struct plat_rcu_head *head)
 	struct batch *b = (struct batch *)(uintptr_t)dead_of(head)->word;
 	u64 now;
 
-	if (probe->in_callback == EACH_FREES)
+	if (b->probe->in_callback == EACH_FREES)
 		plat_free(run, dead_of(head), DEAD_READY);
 	else
 		b->objects[b->callbacks] = dead_of(head);

@@ -4,7 +4,7 @@
  *
  * The workload of a probe is a row of exits of equal size on CPU 0, of objects that were born some time before. They are
  * far apart, so that each meets an idle machine and callbacks of the one before are over; small ones, by which it is told
- * what a call costs beside its objects, follow each other as often as in a workload (`often`), with births and callbacks
+ * what a call costs beside its objects, follow each other as often as in a workload (OFTEN), with births and callbacks
  * in between. A probe keeps its objects in an array and frees them after a grace period, unless freeing is what it
  * times. A sample in which a softirq came in between is dropped.
  */
@@ -14,81 +14,122 @@
 #include <string.h>
 
 static const struct probe probes[] = {
-	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 40, false, false, true },
-	{ TOUCH, S_UNLINK_IDLE, LATER, ARRAY, 40, false, false, false },
-	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 2000, false, false, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, false, false, true },
-	{ TOUCH, S_UNLINK, SMALL, ARRAY_BULK, 250, false, false, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 8000, false, false, false },
-	{ STAMP, S_STAMP, LATER, ARRAY, 250, false, false, false },
-	{ NOW, S_NOW, LATER, ARRAY, 40, false, false, true },
-	{ NOW, S_NOW, LATER, ARRAY, 2000, false, false, false },
-	{ STORE, S_STORE, LATER, ARRAY, 250, false, false, false },
-	{ LINK, S_LINK, LATER, CHAIN, 40, false, false, true },
-	{ LINK, S_LINK, LATER, CHAIN, 250, false, false, false },
-	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false, false },
-	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false, false },
-	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false, false },
-	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false, false },
-	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false, true },
-	{ LOCK, S_LOCK, LATER, ARRAY, 2000, false, false, false },
-	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 40, false, false, true },
-	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 2000, false, false, false },
-	{ POLL, S_POLL, LATER, ARRAY, 40, false, false, true },
-	{ POLL, S_POLL, LATER, ARRAY, 2000, false, false, false },
-	{ START, S_START, LATER, ARRAY, 250, false, false, false },
-	{ ALLOC, S_ALLOC, LATER, ARRAY, ALLOCS, false, false, false },
-	{ POST, S_POST, LATER, EACH_FREES, 40, false, false, true },
-	{ POST, S_POST, LATER, EACH_FREES, 250, false, false, false },
-	{ POST, S_POST, LATER, EACH_FREES, 2000, false, false, false },
-	{ POST, S_POST, LATER, EACH_FREES, 8000, false, false, false },
-	{ POST, S_POST, LATER, EACH_NOTHING, 250, false, false, false },
-	{ FREE, S_FREE, LATER, ARRAY, 40, false, false, true },
-	{ FREE, S_FREE, LATER, ARRAY, 250, false, false, false },
-	{ FREE, S_FREE, LATER, ARRAY, 2000, false, false, false },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, false, false, false },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 2000, false, false, false },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, true, false, false },
-	{ TOUCH, S_UNLINK, LATER, ARRAY, 12, false, false, false },
-	{ LINK, S_LINK, BULK, ARRAY, 250, false, false, false },
-	{ KEEP_TURNS, S_UNLINK, BULK, ARRAY, 250, false, false, false },
-	{ TOUCH, S_UNLINK, SORT, ARRAY, 250, false, false, false },
-	{ POST, S_POST_DIRECT, LATER, EACH_FREES, 40, false, true, false },
-	{ POST, S_POST_BYPASS, STEPS, EACH_FREES, 250, false, true, false },
-	{ POST, S_POST_BYPASS, LATER, EACH_FREES, 2000, false, true, false },
+	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 40, false, false, OFTEN },
+	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, false, false, OFTEN },
+	{ NOW, S_NOW, LATER, ARRAY, 40, false, false, OFTEN },
+	{ LINK, S_LINK, LATER, CHAIN, 40, false, false, OFTEN },
+	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false, OFTEN },
+	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 40, false, false, OFTEN },
+	{ POLL, S_POLL, LATER, ARRAY, 40, false, false, OFTEN },
+	{ POST, S_POST, LATER, EACH_FREES, 40, false, false, OFTEN },
+	{ FREE, S_FREE, LATER, ARRAY, 40, false, false, OFTEN },
+	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 2000, false, false, TURNS },
+	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false, TURNS },
+	{ NOW, S_NOW, LATER, ARRAY, 2000, false, false, TURNS },
+	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false, TURNS },
+	{ LOCK, S_LOCK, LATER, ARRAY, 2000, false, false, TURNS },
+	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 2000, false, false, TURNS },
+	{ POLL, S_POLL, LATER, ARRAY, 2000, false, false, TURNS },
+	{ POST, S_POST, LATER, EACH_FREES, 2000, false, false, TURNS },
+	{ FREE, S_FREE, LATER, ARRAY, 2000, false, false, TURNS },
+	{ TOUCH, S_UNLINK_IDLE, LATER, ARRAY, 40, false, false, ALONE },
+	{ TOUCH, S_UNLINK, SMALL, ARRAY_BULK, 250, false, false, ALONE },
+	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 8000, false, false, ALONE },
+	{ STAMP, S_STAMP, LATER, ARRAY, 250, false, false, ALONE },
+	{ STORE, S_STORE, LATER, ARRAY, 250, false, false, ALONE },
+	{ LINK, S_LINK, LATER, CHAIN, 250, false, false, ALONE },
+	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false, ALONE },
+	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false, ALONE },
+	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false, ALONE },
+	{ START, S_START, LATER, ARRAY, 250, false, false, ALONE },
+	{ ALLOC, S_ALLOC, LATER, ARRAY, ALLOCS, false, false, ALONE },
+	{ POST, S_POST, LATER, EACH_FREES, 250, false, false, ALONE },
+	{ POST, S_POST, LATER, EACH_FREES, 8000, false, false, ALONE },
+	{ POST, S_POST, LATER, EACH_NOTHING, 250, false, false, ALONE },
+	{ FREE, S_FREE, LATER, ARRAY, 250, false, false, ALONE },
+	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, false, false, ALONE },
+	{ TOUCH, S_UNLINK, SLABS, ARRAY, 2000, false, false, ALONE },
+	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, true, false, ALONE },
+	{ TOUCH, S_UNLINK, LATER, ARRAY, 12, false, false, ALONE },
+	{ LINK, S_LINK, BULK, ARRAY, 250, false, false, ALONE },
+	{ KEEP_TURNS, S_UNLINK, BULK, ARRAY, 250, false, false, ALONE },
+	{ TOUCH, S_UNLINK, SORT, ARRAY, 250, false, false, ALONE },
+	{ POST, S_POST_DIRECT, LATER, EACH_FREES, 40, false, true, ALONE },
+	{ POST, S_POST_BYPASS, STEPS, EACH_FREES, 250, false, true, ALONE },
+	{ POST, S_POST_BYPASS, LATER, EACH_FREES, 2000, false, true, ALONE },
 };
 
-const struct probe *probe;
-struct batch *batch;
+#define MAX_TOGETHER 16
+
+/* Of the present pass. */
+static const struct probe *together; /* the first one of those whose exits alternate */
+static u32 nr_together;
+static const struct probe *of_exit[MAX_EXITS];
+static u32 nr_exits; /* begun */
 static struct batch batches[MAX_EXITS];
 static struct dead_object *objects[MAX_IN_ALL], *others[MAX_IN_ALL]; /* of one exit after the other */
-static u32 nr_exits;
 static struct plat_lock lock;
 static struct plat_work work;
 
-/* How many exits, and how far apart. */
-static const struct course {
-	u32 exits;
-	s64 period_ns;
-} courses[] = { { 400, 500000 }, { 14, 25000000 }, { 6, 60000000 } };
+struct batch *batch;
 
-static const struct course *course(void)
+/* How many exits each probe has, and how far apart all of them are. */
+static const struct pace {
+	u32 exits, in_a_row;
+	s64 period_ns;
+} paces[] = { { 100, IN_A_ROW, 500000 }, { 14, 1, 25000000 }, { 6, 1, 60000000 } };
+
+static const struct pace *pace(void)
 {
-	if (probe->often)
-		return &courses[0];
-	return &courses[probe->objects <= 2000 ? 1 : 2];
+	if (together->course == OFTEN)
+		return &paces[0];
+	return &paces[together->objects <= 2000 ? 1 : 2];
+}
+
+static u32 exits_in_all(void)
+{
+	return pace()->exits * nr_together;
+}
+
+/* Turn by turn in another order, so that each probe follows each: what one leaves behind, such as callbacks that run
+ * in the next one's time, meets all alike. */
+static void lots_drawn(void)
+{
+	const u32 in_a_row = pace()->in_a_row;
+	u32 order[MAX_TOGETHER], lot = 1;
+
+	for (u32 i = 0; i < nr_together; i++)
+		order[i] = i;
+	for (u32 exit = 0; exit < exits_in_all(); exit++) {
+		const u32 turn = exit / in_a_row % nr_together;
+
+		if (exit % (in_a_row * nr_together) == 0)
+			for (u32 i = nr_together - 1; i; i--) {
+				u32 *other, swapped = order[i];
+
+				lot = lot * 1664525 + 1013904223; /* Numerical Recipes, 7.1 */
+				other = &order[(lot >> 16) % (i + 1)];
+				order[i] = *other;
+				*other = swapped;
+			}
+		of_exit[exit] = &together[order[turn]];
+	}
 }
 
 /* ---- the policy ---- */
 
 static void call_begin(struct policy_run *run, struct policy_call *call)
 {
+	const struct pace *p = pace();
+
 	(void)run, (void)call;
 	batch = &batches[nr_exits];
-	batch->objects = &objects[nr_exits * probe->objects];
-	batch->others = &others[nr_exits * probe->objects];
-	batch->counts = nr_exits++ >= (course()->exits + WARM_UP - 1) / WARM_UP;
+	batch->probe = of_exit[nr_exits];
+	batch->objects = &objects[nr_exits * together->objects];
+	batch->others = &others[nr_exits * together->objects];
+	batch->counts = nr_exits >= (exits_in_all() + WARM_UP - 1) / WARM_UP &&
+			(p->in_a_row == 1 || nr_exits % p->in_a_row >= SWITCHES);
+	nr_exits++;
 	batch->posted_on = sched_getcpu();
 	time_begins();
 }
@@ -96,16 +137,18 @@ static void call_begin(struct policy_run *run, struct policy_call *call)
 /* Offloaded, the first one wakes somebody, and 64 use up the quota of direct ones. */
 static u32 untimed_posts(void)
 {
-	if (probe->series == S_POST_BYPASS)
+	const struct probe *p = batch->probe;
+
+	if (p->series == S_POST_BYPASS)
 		return 64;
-	return probe->offloaded ? 1 : 0;
+	return p->offloaded ? 1 : 0;
 }
 
 static void dispose(struct policy_run *run, struct policy_call *call, struct dead_object *object)
 {
 	struct batch *b = batch;
 
-	switch (probe->in_call) {
+	switch (b->probe->in_call) {
 	case TOUCH:
 	case KEEP_TURNS:
 		break;
@@ -155,7 +198,7 @@ static void dispose(struct policy_run *run, struct policy_call *call, struct dea
 	}
 	object->next = b->newest; /* nothing else is written: the touch of its line, as a policy's */
 	b->newest = object;
-	if (++b->nr == 1 && probe->in_call == START)
+	if (++b->nr == 1 && b->probe->in_call == START)
 		time_begins();
 }
 
@@ -174,16 +217,17 @@ static void collect(struct batch *b, struct dead_object *oldest)
 static void call_end(struct policy_run *run, struct policy_call *call)
 {
 	struct batch *b = batch;
+	const struct probe *p = b->probe;
 	u32 timed = b->nr;
 
-	if (probe->in_call == POST)
+	if (p->in_call == POST)
 		timed = b->nr - untimed_posts();
-	else if (probe->in_call == START)
+	else if (p->in_call == START)
 		timed = b->nr - 1;
-	time_ends(probe->series, timed);
+	time_ends(p->series, timed);
 	collect(b, call->list.head);
 	b->posted = clock_now();
-	switch (probe->at_end) {
+	switch (p->at_end) {
 	case SLABS:
 		free_slab_by_slab(run);
 		return;
@@ -204,7 +248,7 @@ static void call_end(struct policy_run *run, struct policy_call *call)
 	case LATER:
 		break;
 	}
-	if (probe->in_call == POST || probe->in_call == FREE)
+	if (p->in_call == POST || p->in_call == FREE)
 		return;
 	b->objects[0]->word = (uintptr_t)b;
 	plat_call_rcu_hurry(run, &b->objects[0]->rcu, free_all, b->nr);
@@ -241,27 +285,43 @@ static struct rows {
 static void add_row(s64 *nr, u32 exit, bool ends, s64 t_ns)
 {
 	rows.t_ns[*nr] = t_ns;
-	rows.cpu[*nr] = !ends && probe->remote;
+	rows.cpu[*nr] = !ends && together->remote;
 	rows.mm[*nr] = (s32)exit;
-	rows.n[*nr] = (s32)probe->objects;
+	rows.n[*nr] = (s32)together->objects;
 	rows.kind[*nr] = ends ? ROW_EXIT : ROW_ALLOC;
 	++*nr;
 }
 
+static bool young(u32 exit)
+{
+	return of_exit[exit]->series == S_UNLINK_YOUNG || of_exit[exit]->series == S_UNLINK_IDLE;
+}
+
+/* Births up to a time, from exit `*born` on, of those that are not young then. */
+static void add_births(s64 *nr, u32 *born, s64 until_ns)
+{
+	const s64 period_ns = pace()->period_ns;
+
+	for (; *born < exits_in_all() && *born * period_ns <= until_ns; ++*born)
+		if (!young(*born))
+			add_row(nr, *born, false, *born * period_ns);
+}
+
 static struct sim_workload exits(void)
 {
-	const bool young = probe->series == S_UNLINK_YOUNG || probe->series == S_UNLINK_IDLE;
-	const struct course *c = course();
+	const u32 all = exits_in_all();
+	const s64 period_ns = pace()->period_ns;
+	u32 born = 0;
 	s64 nr = 0;
 
-	for (u32 born = 0, gone = 0; gone < c->exits;) {
-		const s64 birth_ns = born * c->period_ns + (young ? BORN_BEFORE_NS - YOUNG_NS : 0);
-		const s64 exit_ns = gone * c->period_ns + BORN_BEFORE_NS;
+	for (u32 gone = 0; gone < all; gone++) {
+		const s64 exit_ns = gone * period_ns + BORN_BEFORE_NS;
 
-		if (born < c->exits && birth_ns <= exit_ns)
-			add_row(&nr, born++, false, birth_ns);
-		else
-			add_row(&nr, gone++, true, exit_ns);
+		add_births(&nr, &born, exit_ns - YOUNG_NS);
+		if (young(gone))
+			add_row(&nr, gone, false, exit_ns - YOUNG_NS);
+		add_births(&nr, &born, exit_ns);
+		add_row(&nr, gone, true, exit_ns);
 	}
 	return (struct sim_workload){
 		.nr_rows = nr,
@@ -270,8 +330,8 @@ static struct sim_workload exits(void)
 		.mm = rows.mm,
 		.kind = rows.kind,
 		.n = rows.n,
-		.nr_mms = (s32)c->exits,
-		.duration_ns = c->exits * c->period_ns + BORN_BEFORE_NS,
+		.nr_mms = (s32)all,
+		.duration_ns = all * period_ns + BORN_BEFORE_NS,
 		.fault_window_ns = 1,
 	};
 }
@@ -284,14 +344,18 @@ static bool run_probe(const struct input *input)
 	struct policy_run *run;
 	bool moved;
 
+	if (nr_together > MAX_TOGETHER || exits_in_all() > MAX_EXITS ||
+	    exits_in_all() * together->objects > MAX_IN_ALL)
+		fail_environment("no room for %u exits of %u objects", exits_in_all(), together->objects);
 	nr_exits = 0;
+	lots_drawn();
 	memset(batches, 0, sizeof(batches));
 	mine.policy = &probe_policy;
 	mine.params = NULL;
 	mine.w = exits();
 	mine.header.workload = mine.w;
-	mine.header.rcu = probe->offloaded ? NATIVE_RCU_OFFLOADED : NATIVE_RCU_SOFTIRQ;
-	mine.header.machine.nocb = probe->offloaded;
+	mine.header.rcu = together->offloaded ? NATIVE_RCU_OFFLOADED : NATIVE_RCU_SOFTIRQ;
+	mine.header.machine.nocb = together->offloaded;
 	mine.header.allocator = NATIVE_ALLOC_SLAB;
 	mine.header.stress = 0;
 	run_pass(&mine, mine.w.nr_rows, &result, &run);
@@ -300,10 +364,24 @@ static bool run_probe(const struct input *input)
 	return moved;
 }
 
+/* Those of one pass: how many, from the first one on. */
+static u32 of_one_pass(const struct probe *first, u32 left)
+{
+	u32 nr = 1;
+
+	while (first->course != ALONE && nr < left && first[nr].course == first->course &&
+	       first[nr].objects == first->objects)
+		nr++;
+	return nr;
+}
+
 void probe_objects(const struct input *input)
 {
-	for (u32 i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
-		probe = &probes[i];
+	const u32 all = sizeof(probes) / sizeof(*probes);
+
+	for (u32 i = 0; i < all; i += nr_together) {
+		together = &probes[i];
+		nr_together = of_one_pass(together, all - i);
 		series_of(run_probe, input);
 	}
 }

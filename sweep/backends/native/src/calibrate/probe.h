@@ -6,18 +6,28 @@
 
 #include <sched.h>
 
-#define MAX_EXITS 400
-#define MAX_OBJECTS 8000 /* of an exit */
-#define MAX_IN_ALL 48000 /* of all exits of a probe */
+#define MAX_EXITS 900
+#define MAX_IN_ALL 252000 /* objects of all exits of a pass */
 #define BORN_BEFORE_NS 20000000
 #define YOUNG_NS 20000
 #define ALLOCS 40    /* pages that a probe allocates in one exit */
 #define GAP_NS 20000 /* callbacks further apart than this were not run in one go */
 #define WARM_UP 10   /* one exit of so many, the first ones: their samples are dropped */
+#define IN_A_ROW 10  /* exits of one probe in a pass of several whose exits are close together ... */
+#define SWITCHES \
+	2 /* ... of which the first ones are dropped: code and lines of the probe get warm as in a workload */
 
 enum in_call { TOUCH, STAMP, NOW, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
 enum at_end { LATER, SLABS, BULK, SORT, SMALL, STEPS };
 enum in_callback { ARRAY, CHAIN, CHAIN_BULK, ARRAY_BULK, EACH_FREES, EACH_NOTHING };
+
+/* Exits of neighbours in the list of probes that have the same course and size, other than ALONE, alternate in one pass:
+ * differences between them are of one time, and of one state of the slabs. */
+enum course {
+	ALONE, /* a pass of its own; each exit meets an idle machine */
+	OFTEN, /* in a row of IN_A_ROW, as close together as in a workload */
+	TURNS, /* one by one, each meets an idle machine */
+};
 
 struct probe {
 	enum in_call in_call;
@@ -27,10 +37,11 @@ struct probe {
 	u32 objects;
 	bool remote; /* objects are born on CPU 1 */
 	bool offloaded;
-	bool often; /* exits follow each other as in a workload; else each meets an idle machine */
+	enum course course;
 };
 
 struct batch { /* of one exit */
+	const struct probe *probe;
 	struct dead_object **objects, **others;
 	struct dead_object *newest; /* and through ->next the others, last first */
 	void *pages[ALLOCS];
@@ -43,8 +54,7 @@ struct batch { /* of one exit */
 	s32 posted_on; /* a real CPU */
 };
 
-extern const struct probe *probe; /* at work */
-extern struct batch *batch;	  /* of the present exit */
+extern struct batch *batch; /* of the present exit */
 
 /* Without what reading the clock at both ends adds. */
 static inline double net_ns(u64 begin, u64 end)
@@ -68,7 +78,7 @@ static inline void time_ends(enum series series, double count)
 	const double ns = net_ns(batch->begin, clock_now());
 
 	if (batch->counts && count > 0 && softirqs_in_calls() == batch->softirqs)
-		series_add(series, probe->objects, ns / count);
+		series_add(series, batch->probe->objects, ns / count);
 }
 
 /* callbacks.c */

@@ -30,14 +30,16 @@ static void free_slab(struct policy_run *run, struct dead_object **objects, u32 
 	first = clock_to_ns(t[1] - t[0]) - fenced_ns;
 	others = (clock_to_ns(t[2] - t[1]) - fenced_ns) / (nr - 1);
 	if (active)
-		series_add(S_SLAB_FAST, probe->objects, others);
+		series_add(S_SLAB_FAST, batch->probe->objects, others);
 	if (active || !whole)
 		return;
 	if (flushes)
 		series_add(S_SLAB_FLUSH, (u32)discards, first);
 	else
-		series_add(probe->remote ? S_SLAB_REMOTE_FIRST : S_SLAB_FIRST, probe->objects, first);
-	series_add(probe->remote ? S_SLAB_REMOTE_OTHERS : S_SLAB_OTHERS, probe->objects, others);
+		series_add(batch->probe->remote ? S_SLAB_REMOTE_FIRST : S_SLAB_FIRST, batch->probe->objects,
+			   first);
+	series_add(batch->probe->remote ? S_SLAB_REMOTE_OTHERS : S_SLAB_OTHERS, batch->probe->objects,
+		   others);
 }
 
 void free_slab_by_slab(struct policy_run *run)
@@ -69,7 +71,7 @@ static void put_in_turns(struct policy_run *run)
 
 void free_in_bulk(struct policy_run *run)
 {
-	const bool turns = probe->in_call == KEEP_TURNS;
+	const bool turns = batch->probe->in_call == KEEP_TURNS;
 
 	if (turns)
 		put_in_turns(run);
