@@ -83,8 +83,10 @@ static double look(struct placement *p, const struct native_request *asked, cons
 	}
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
 	p->next = clock_now() + clock_of_ns(IN_PASS_NS);
-	if (p->nr < MAX_LOOKS)
+	if (p->nr < MAX_LOOKS) {
+		p->at[p->nr] = clock_now();
 		p->line_ns[p->nr++] = farthest;
+	}
 	return farthest;
 }
 
@@ -111,10 +113,14 @@ void placement_look(struct placement *p, const struct native_request *asked, con
 		look(p, asked, cpus);
 }
 
-bool placement_moved(const struct placement *p, const struct native_request *asked)
+bool placement_near(const struct placement *p, const struct native_request *asked, u64 when)
 {
-	for (u32 i = p->waits; asked->line_to_ns > 0 && i < p->nr; i++)
+	u32 after = 0;
+
+	while (after < p->nr && p->at[after] <= when)
+		after++;
+	for (u32 i = after ? after - 1 : 0; i <= after && i < p->nr; i++)
 		if (p->line_ns[i] < asked->line_from_ns || p->line_ns[i] > asked->line_to_ns)
-			return true;
-	return false;
+			return false;
+	return true;
 }

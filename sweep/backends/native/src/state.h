@@ -313,6 +313,7 @@ struct gp {
 
 struct placement {
 	double line_ns[MAX_LOOKS]; /* look by look: before the pass, during, after */
+	u64 at[MAX_LOOKS];	   /* units */
 	u32 nr, waits;		   /* waits: before the last one at which the pass was still to wait */
 	u64 next;		   /* units; 0: nobody looks, there is one CPU */
 };

@@ -86,8 +86,9 @@ static inline u64 clock_fenced(void)
 extern double fenced_ns; /* what a pair of them measures of nothing */
 
 void series_add(enum series series, u32 objects, double ns);
-/* What a probe adds. It tells whether the CPUs were moved meanwhile (placement.c): then it is measured again. */
-void series_of(bool (*probe)(const struct input *), const struct input *input);
+/* What a probe adds while the CPUs are as near each other as they should be (placement.c); where that is less than half of
+ * it, it is run again. */
+void series_of(void (*probe)(const struct input *, struct placement *), const struct input *input);
 void series_print(u32 round);
 
 /* objects.c: all probes of one round */

@@ -66,6 +66,7 @@ static struct sample {
 	enum series series;
 	u32 objects;
 	double ns;
+	u64 at; /* units */
 } samples[MAX_SAMPLES];
 static atomic_u32 nr_samples; /* threads of the benchmark add to them, seldom two at once */
 
@@ -74,17 +75,37 @@ void series_add(enum series series, u32 objects, double ns)
 	const u32 place = atomic_fetch_add(&nr_samples, 1);
 
 	if (place < MAX_SAMPLES)
-		samples[place] = (struct sample){ series, objects, ns };
+		samples[place] = (struct sample){ series, objects, ns, clock_now() };
 }
 
-void series_of(bool (*probe)(const struct input *), const struct input *input)
+static u32 nr_added(void)
 {
-	for (u32 left = ATTEMPTS; left; left--) {
-		const u32 before = atomic_load(&nr_samples);
+	const u32 nr = atomic_load(&nr_samples);
 
-		if (!probe(input) || left == 1)
+	return nr < MAX_SAMPLES ? nr : MAX_SAMPLES;
+}
+
+void series_of(void (*probe)(const struct input *, struct placement *), const struct input *input)
+{
+	static struct placement placement;
+	const struct native_request *asked = &input->header;
+	const u32 first = nr_added();
+	u32 kept = first;
+
+	for (u32 left = ATTEMPTS; left; left--) {
+		const u32 before = kept;
+		u32 all;
+
+		probe(input, &placement);
+		all = nr_added();
+		for (u32 i = before; i < all; i++)
+			if (asked->line_to_ns <= 0 || placement_near(&placement, asked, samples[i].at))
+				samples[kept++] = samples[i];
+		if (left == 1 && kept == first) /* they are elsewhere for good */
 			return;
-		atomic_store(&nr_samples, before);
+		atomic_store(&nr_samples, kept);
+		if (kept - before >= (all - before) / 2)
+			return;
 	}
 }
 
@@ -99,7 +120,7 @@ static int by_series(const void *a, const void *b)
 
 void series_print(u32 round)
 {
-	const u32 nr = atomic_load(&nr_samples) < MAX_SAMPLES ? atomic_load(&nr_samples) : MAX_SAMPLES;
+	const u32 nr = nr_added();
 
 	qsort(samples, nr, sizeof(*samples), by_series);
 	for (u32 i = 0; i < nr; i++) {

@@ -336,13 +336,11 @@ static struct sim_workload exits(void)
 	};
 }
 
-/* True if the CPUs were moved meanwhile. */
-static bool run_probe(const struct input *input)
+static void run_probe(const struct input *input, struct placement *placement)
 {
 	struct input mine = *input;
 	struct pass_result result;
 	struct policy_run *run;
-	bool moved;
 
 	if (nr_together > MAX_TOGETHER || exits_in_all() > MAX_EXITS ||
 	    exits_in_all() * together->objects > MAX_IN_ALL)
@@ -359,9 +357,8 @@ static bool run_probe(const struct input *input)
 	mine.header.allocator = NATIVE_ALLOC_SLAB;
 	mine.header.stress = 0;
 	run_pass(&mine, mine.w.nr_rows, &result, &run);
-	moved = placement_moved(&run->placement, run->req);
+	*placement = run->placement;
 	pass_free(run);
-	return moved;
 }
 
 /* Those of one pass: how many, from the first one on. */

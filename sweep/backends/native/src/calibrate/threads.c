@@ -192,14 +192,11 @@ static void all_of(const s32 *cpus)
 	here = before;
 }
 
-static bool run_all(const struct input *input)
+static void run_all(const struct input *input, struct placement *placement)
 {
-	static struct placement placement;
-
-	placement_wait(&placement, &input->header, input->cpu_set);
+	placement_wait(placement, &input->header, input->cpu_set);
 	all_of(input->cpu_set);
-	placement_look(&placement, &input->header, input->cpu_set);
-	return placement_moved(&placement, &input->header);
+	placement_look(placement, &input->header, input->cpu_set);
 }
 
 void probe_threads(const struct input *input)
