@@ -87,7 +87,7 @@ extern double fenced_ns; /* what a pair of them measures of nothing */
 
 void series_add(enum series series, u32 objects, double ns);
 /* What a probe adds while the CPUs are as near each other as they should be (placement.c); where that is less than half of
- * it, it is run again. */
+ * it, it is run again. Where they never are, the round has nothing of it. */
 void series_of(void (*probe)(const struct input *, struct placement *), const struct input *input);
 void series_print(u32 round);
 

@@ -60,7 +60,7 @@ static const char *const names[NR_SERIES] = {
 /* ---- series ---- */
 
 #define MAX_SAMPLES 200000
-#define ATTEMPTS 4 /* at a probe */
+#define ATTEMPTS 2 /* at a probe, in a round */
 
 static struct sample {
 	enum series series;
@@ -89,8 +89,7 @@ void series_of(void (*probe)(const struct input *, struct placement *), const st
 {
 	static struct placement placement;
 	const struct native_request *asked = &input->header;
-	const u32 first = nr_added();
-	u32 kept = first;
+	u32 kept = nr_added();
 
 	for (u32 left = ATTEMPTS; left; left--) {
 		const u32 before = kept;
@@ -101,8 +100,6 @@ void series_of(void (*probe)(const struct input *, struct placement *), const st
 		for (u32 i = before; i < all; i++)
 			if (asked->line_to_ns <= 0 || placement_near(&placement, asked, samples[i].at))
 				samples[kept++] = samples[i];
-		if (left == 1 && kept == first) /* they are elsewhere for good */
-			return;
 		atomic_store(&nr_samples, kept);
 		if (kept - before >= (all - before) / 2)
 			return;
