@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 from pathlib import Path
@@ -11,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from rich.console import Console
 
 from sweep.backends.blocks import baseline
 from sweep.course import first_trials
 from sweep.scenarios import scenarios
-from sweep.trial import Configuration, Spent
+from sweep.trial import REPEAT, SAMPLER, Configuration, Spent
 from tests.bench.ladder import __main__ as benchmark
 from tests.bench.ladder import truth
 from tests.bench.ladder.course import MARGIN, at, course, reached, scale
-from tests.bench.ladder.race import Moment
+from tests.bench.ladder.race import UNTAUGHT, Bench, Moment, climb, simulate
 from tests.sweep.fake_native import HOST, FakeNative
 from tests.sweep.ladder.conftest import Lab
 
@@ -115,6 +117,21 @@ def test_second_values_come_of_so_many_rounds_and_are_not_measured_twice(lab: La
             (ratio,) = [exact[scenario].get(name) / base[scenario].get(name) for scenario in exact]
             assert np.mean(values) == pytest.approx(ratio, rel=4 * 0.1 / math.sqrt(8))
             assert values == pytest.approx([ratio, ratio], rel=4 * 0.1 / math.sqrt(4))
+
+
+def test_untaught_is_who_measures_the_baseline_and_searches(lab: Lab, tmp_path: Path) -> None:
+    study = lab.study()
+    made = scenarios(study, HOST)
+    machine = FakeNative(made, spread=0.1)
+    bench = Bench(machine, lambda: 5.0 * sum(machine.calls.values()))
+    silent = Console(file=io.StringIO())
+    below = simulate(study, made, tmp_path / "simulator", silent)
+    origins = {
+        way: {a.trial.origin for a in climb(study, made, way, below, bench, tmp_path / way, silent)}
+        for way in ("nsga2", UNTAUGHT)
+    }
+    assert any(origin.startswith("preset:") for origin in origins["nsga2"])
+    assert {"baseline", SAMPLER} <= origins[UNTAUGHT] <= {"baseline", SAMPLER, REPEAT}
 
 
 def test_more_blocks_are_less_noise() -> None:
