@@ -356,6 +356,9 @@ static void run_probe(const struct input *input, struct placement *placement)
 	mine.header.machine.nocb = together->offloaded;
 	mine.header.allocator = NATIVE_ALLOC_SLAB;
 	mine.header.stress = 0;
+	if (together->at_end ==
+	    STEPS) /* rcuop is to be compared with softirqs: where those run, and not where it likes */
+		mine.header.machine.nocb_housekeeping_cpus = 1;
 	run_pass(&mine, mine.w.nr_rows, &result, &run);
 	*placement = run->placement;
 	pass_free(run);
