@@ -176,7 +176,7 @@ def _more(get: Get, series: str) -> float:
 
 
 GAP_NS: Final = 500_000.0
-"""Between the exits of SMALL objects by which it is told what a call costs: `often` of the probes. Workloads have 0.3 to
+"""Between the exits of SMALL objects by which it is told what a call costs: OFTEN of the probes. Workloads have 0.3 to
 3 ms."""
 
 MOST_GAPS: Final = 4.0
@@ -385,6 +385,11 @@ GIVEN: Final[Mapping[str, tuple[float, str]]] = {
 
 def costs(series: Series, machine: Machine, rng: np.random.Generator) -> Iterator[Cost]:
     """Every formula's value with its interval. Raises NativeError where a series is missing."""
+    if not series:
+        raise NativeError(
+            Cause.ENVIRONMENT,
+            "calibration: the CPUs were never as near each other as at first; measure again on a quieter machine",
+        )
     try:
         yield from evaluate(FORMULAS, series, machine.resolved(), rng)
     except MissingSeriesError as missing:

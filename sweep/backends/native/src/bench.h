@@ -74,7 +74,7 @@ void placement_wait(struct placement *p, const struct native_request *asked,
 		    const s32 *cpus); /* begins anew */
 void placement_look(struct placement *p, const struct native_request *asked, const s32 *cpus);
 bool placement_near(const struct placement *p, const struct native_request *asked,
-		    u64 when); /* as near as asked for, at the looks before and after it */
+		    u64 when); /* as near as asked for, if at all, at the looks before and after it */
 
 /* rows.c */
 void rows_deal(struct policy_run *run);

@@ -74,6 +74,7 @@ static double look(struct placement *p, const struct native_request *asked, cons
 {
 	double farthest = 0;
 	cpu_set_t before;
+	u64 now;
 
 	pthread_getaffinity_np(pthread_self(), sizeof(before), &before);
 	for (s32 i = 1; i < asked->machine.nr_cpus; i++) {
@@ -82,9 +83,10 @@ static double look(struct placement *p, const struct native_request *asked, cons
 		farthest = took > farthest ? took : farthest;
 	}
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
-	p->next = clock_now() + clock_of_ns(IN_PASS_NS);
+	now = clock_now();
+	p->next = now + clock_of_ns(IN_PASS_NS);
 	if (p->nr < MAX_LOOKS) {
-		p->at[p->nr] = clock_now();
+		p->at[p->nr] = now;
 		p->line_ns[p->nr++] = farthest;
 	}
 	return farthest;
@@ -117,6 +119,8 @@ bool placement_near(const struct placement *p, const struct native_request *aske
 {
 	u32 after = 0;
 
+	if (asked->line_to_ns <= 0)
+		return true;
 	while (after < p->nr && p->at[after] <= when)
 		after++;
 	for (u32 i = after ? after - 1 : 0; i <= after && i < p->nr; i++)

@@ -225,6 +225,11 @@ def test_a_clock_that_advances_in_steps_is_no_finer_by_the_median_but_by_the_cen
     assert abs(calibration.centre(read) - 14) < abs(float(np.median(read)) - 14)
 
 
+def test_a_machine_that_was_never_quiet_is_said_to_be_so() -> None:
+    with pytest.raises(NativeError, match="never as near"):
+        list(calibration.costs(calibration.read('{"done": true}', 3), PROFILE, np.random.default_rng(1)))
+
+
 # -- the profile --
 
 

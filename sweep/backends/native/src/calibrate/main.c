@@ -88,7 +88,6 @@ static u32 nr_added(void)
 void series_of(void (*probe)(const struct input *, struct placement *), const struct input *input)
 {
 	static struct placement placement;
-	const struct native_request *asked = &input->header;
 	u32 kept = nr_added();
 
 	for (u32 left = ATTEMPTS; left; left--) {
@@ -98,7 +97,7 @@ void series_of(void (*probe)(const struct input *, struct placement *), const st
 		probe(input, &placement);
 		all = nr_added();
 		for (u32 i = before; i < all; i++)
-			if (asked->line_to_ns <= 0 || placement_near(&placement, asked, samples[i].at))
+			if (placement_near(&placement, &input->header, samples[i].at))
 				samples[kept++] = samples[i];
 		atomic_store(&nr_samples, kept);
 		if (kept - before >= (all - before) / 2)

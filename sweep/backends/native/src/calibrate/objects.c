@@ -91,9 +91,22 @@ static u32 exits_in_all(void)
 	return pace()->exits * nr_together;
 }
 
+static void shuffle(u32 *order, u32 nr, u32 *lot)
+{
+	for (u32 i = nr - 1; i; i--) {
+		const u32 swapped = order[i];
+		u32 *other;
+
+		*lot = *lot * 1664525 + 1013904223; /* Numerical Recipes, 7.1 */
+		other = &order[(*lot >> 16) % (i + 1)];
+		order[i] = *other;
+		*other = swapped;
+	}
+}
+
 /* Turn by turn in another order, so that each probe follows each: what one leaves behind, such as callbacks that run
  * in the next one's time, meets all alike. */
-static void lots_drawn(void)
+static void draw_lots(void)
 {
 	const u32 in_a_row = pace()->in_a_row;
 	u32 order[MAX_TOGETHER], lot = 1;
@@ -101,18 +114,9 @@ static void lots_drawn(void)
 	for (u32 i = 0; i < nr_together; i++)
 		order[i] = i;
 	for (u32 exit = 0; exit < exits_in_all(); exit++) {
-		const u32 turn = exit / in_a_row % nr_together;
-
 		if (exit % (in_a_row * nr_together) == 0)
-			for (u32 i = nr_together - 1; i; i--) {
-				u32 *other, swapped = order[i];
-
-				lot = lot * 1664525 + 1013904223; /* Numerical Recipes, 7.1 */
-				other = &order[(lot >> 16) % (i + 1)];
-				order[i] = *other;
-				*other = swapped;
-			}
-		of_exit[exit] = &together[order[turn]];
+			shuffle(order, nr_together, &lot);
+		of_exit[exit] = &together[order[exit / in_a_row % nr_together]];
 	}
 }
 
@@ -346,7 +350,7 @@ static void run_probe(const struct input *input, struct placement *placement)
 	    exits_in_all() * together->objects > MAX_IN_ALL)
 		fail_environment("no room for %u exits of %u objects", exits_in_all(), together->objects);
 	nr_exits = 0;
-	lots_drawn();
+	draw_lots();
 	memset(batches, 0, sizeof(batches));
 	mine.policy = &probe_policy;
 	mine.params = NULL;
@@ -356,8 +360,8 @@ static void run_probe(const struct input *input, struct placement *placement)
 	mine.header.machine.nocb = together->offloaded;
 	mine.header.allocator = NATIVE_ALLOC_SLAB;
 	mine.header.stress = 0;
-	if (together->at_end ==
-	    STEPS) /* rcuop is to be compared with softirqs: where those run, and not where it likes */
+	/* There rcuop is compared with softirqs: where those run, and not where it likes. */
+	if (together->at_end == STEPS)
 		mine.header.machine.nocb_housekeeping_cpus = 1;
 	run_pass(&mine, mine.w.nr_rows, &result, &run);
 	*placement = run->placement;
