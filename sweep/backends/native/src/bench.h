@@ -167,6 +167,7 @@ u32 slab_number(const struct policy_run *run, const void *object);
 
 /* readers.c */
 void reader_main(struct context *ctx);
+bool reader_fits(const struct cpu *c, u64 now);
 void readers_catch_faults(void); /* of memory that malloc() has given back */
 
 /* reclaim.c */

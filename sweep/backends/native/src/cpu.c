@@ -175,6 +175,15 @@ static void note_start(struct policy_run *run, struct cpu *c, u64 now, u64 due)
 	c->was_waiting = c->held_up = c->tick_stopped = false;
 }
 
+static void sleep_until(struct cpu *c, unsigned ticket, u64 now, u64 until)
+{
+	atomic_store_explicit(&c->free_until, until, memory_order_relaxed);
+	if (now >= atomic_load_explicit(&c->reader_due, memory_order_relaxed) && reader_fits(c, now))
+		waiter_kick(&c->reader);
+	waiter_sleep(&c->waiter, ticket, until);
+	atomic_store_explicit(&c->free_until, 0, memory_order_relaxed);
+}
+
 static void wait_for(struct policy_run *run, struct cpu *c, unsigned ticket, u64 now, u64 due)
 {
 	u64 early = c->held_up ? 0 : clock_of_ns(EARLY_NS), until = due;
@@ -189,9 +198,9 @@ static void wait_for(struct policy_run *run, struct cpu *c, unsigned ticket, u64
 		early = needs_tick(run, c) ? early : 0;
 	}
 	if (until == NEVER)
-		waiter_sleep(&c->waiter, ticket, NEVER);
+		sleep_until(c, ticket, now, NEVER);
 	else if (until > now + early + clock_of_ns(WORTH_SLEEPING_NS))
-		waiter_sleep(&c->waiter, ticket, until - early);
+		sleep_until(c, ticket, now, until - early);
 	else
 		cpu_relax();
 }

@@ -8,8 +8,9 @@
  * a reader first takes a reference of the address space, which an exit waits for (cpu.c). Type-stable objects may be
  * reused under a reader's eyes, which then looks again; but their slab must not go.
  *
- * The sections that are due by the workload's rates are done in one go about every WAKE_NS, as far as the budget goes:
- * so readers cost the measured threads little, and the rest is counted as skipped.
+ * The sections that are due by the workload's rates are done in one go about every WAKE_NS, as far as the budget goes,
+ * while the CPU sleeps between its rows: page faults are no part of a call. A reader that found no such time for
+ * STARVED_NS takes it. What does not fit is counted as skipped.
  */
 #include "log.h"
 
@@ -20,6 +21,7 @@
 #define HOLD 16
 #define WAKE_NS 500000
 #define BUDGET_NS 50000 /* per wake-up: a tenth of a CPU at most */
+#define STARVED_NS 10000000
 #define PPM 1000000
 
 struct reader {
@@ -127,10 +129,11 @@ static bool take_reference(struct mm *mm)
 	return false;
 }
 
+/* One in a call right now, on whatever CPU; else the one that runs here, as faults are its own. */
 static struct mm *choose_mm(struct policy_run *run, struct reader *r, bool *in_call)
 {
 	const u32 first = (u32)(next_random(r) % run->nr_cpus);
-	struct cpu *c = &run->cpus[first];
+	struct cpu *c = here->cpu;
 	u32 mm;
 
 	*in_call = false;
@@ -252,18 +255,42 @@ static void do_due_sections(struct policy_run *run, struct cpu *c, struct reader
 	}
 }
 
+/* Before the CPU has something to do again. */
+bool reader_fits(const struct cpu *c, u64 now)
+{
+	return atomic_load_explicit(&c->free_until, memory_order_relaxed) > now + clock_of_ns(BUDGET_NS);
+}
+
+/* Until it is due and its CPU sleeps for long enough. */
+static void wait_for_room(struct cpu *c, u64 done)
+{
+	const u64 due = done + clock_of_ns(WAKE_NS), starved = done + clock_of_ns(STARVED_NS);
+	u64 now;
+
+	atomic_store(&c->reader_due, due);
+	do {
+		const unsigned ticket = waiter_ticket(&c->reader);
+
+		now = clock_now();
+		if (now >= due && reader_fits(c, now))
+			break;
+		waiter_sleep(&c->reader, ticket, now < due && reader_fits(c, due) ? due : starved);
+		now = clock_now();
+	} while (now < starved);
+	atomic_store(&c->reader_due, NEVER);
+}
+
 void reader_main(struct context *ctx)
 {
 	struct policy_run *run = ctx->run;
 	struct reader r = { .random = run->req->seed * 0x9e3779b97f4a7c15ull + ctx->index, .until = run->t0 };
-	struct waiter nobody = { 0 };
 
 	while (!flag(&run->readers_over)) {
 		if (run->req->stress) {
 			section(run, &r);
 			continue;
 		}
-		do_due_sections(run, &run->cpus[ctx->index], &r);
-		waiter_sleep(&nobody, 0, clock_now() + clock_of_ns(WAKE_NS));
+		do_due_sections(run, ctx->cpu, &r);
+		wait_for_room(ctx->cpu, clock_now());
 	}
 }

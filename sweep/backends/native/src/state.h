@@ -228,6 +228,9 @@ struct cpu {
 	atomic_u32 nr_asleep;
 	atomic_u32 reader_mm; /* the address space of its last row */
 	atomic_bool rows_over;
+	struct waiter reader;
+	atomic_u64 free_until; /* asleep until then, unless kicked; 0: not asleep */
+	atomic_u64 reader_due; /* when its reader wants to be kicked; NEVER: not at all */
 
 	/* grace periods: under gp.lock */
 	atomic_bool gp_noticed, qs_needed, qs_passed, urgent, was_idle;
@@ -277,7 +280,7 @@ struct mm {
 	u32 nr_rows;
 	bool started;
 	void *state; /* the policy's */
-};
+} cache_aligned;
 
 #define MM_EXITING (1u << 31)
 #define NO_ROW UINT32_MAX

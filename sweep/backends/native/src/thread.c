@@ -67,7 +67,8 @@ static struct context *add(struct policy_run *run, enum role role, u32 index, vo
 	ctx->index = index;
 	ctx->body = body;
 	log_setup(&ctx->log, expected_events);
-	if (role == ROLE_CPU || role == ROLE_KSOFTIRQD || role == ROLE_KWORKER || role == ROLE_URCU)
+	if (role == ROLE_CPU || role == ROLE_KSOFTIRQD || role == ROLE_KWORKER || role == ROLE_URCU ||
+	    role == ROLE_READER)
 		ctx->cpu = &run->cpus[index];
 	return ctx;
 }
@@ -111,8 +112,7 @@ static void bind_context(struct context *ctx)
 		bind_thread(pthread_self(), &ctx->cpu->real, 1);
 		return;
 	}
-	if (ctx->role != ROLE_READER && run->m.nocb_housekeeping_cpus &&
-	    (u32)run->m.nocb_housekeeping_cpus < nr)
+	if (run->m.nocb_housekeeping_cpus && (u32)run->m.nocb_housekeeping_cpus < nr)
 		nr = (u32)run->m.nocb_housekeeping_cpus;
 	bind_thread(pthread_self(), run->cpu_set, nr);
 }
