@@ -54,31 +54,36 @@ class Cost:
 def evaluate(
     formulas: Sequence[Formula], series: Series, values: Mapping[str, int], rng: np.random.Generator
 ) -> Iterator[Cost]:
-    """Every formula's value: of medians over rounds, none below 0, and the interval of a bootstrap over rounds.
+    """Every formula's value: the median over rounds, none below 0, and the interval of a bootstrap over rounds.
+
+    A formula is worked out within each round: its series were measured at about the same time, and where a machine is
+    fast in one round and slow in the next, a difference of medians would be of two different rounds. Where a round
+    lacks a series, the median over the others stands for it.
 
     values: of the profile, resolved. Raises MissingSeriesError.
     """
     rounds = len(next(iter(series.values())))
     draws = rng.integers(0, rounds, (_DRAWS, rounds))
-    medians: dict[tuple[str, int], npt.NDArray[np.float64]] = {}
-    for key, centres in series.items():
-        known = np.where(np.isnan(centres), np.nanmedian(centres), centres)
-        medians[key] = np.concatenate([[np.median(known)], np.median(known[draws], axis=1)])
+    known = {
+        key: np.where(np.isnan(centres), np.nanmedian(centres), centres) for key, centres in series.items()
+    }
 
-    def get_at(place: int) -> Get:
+    def get_in(place: int) -> Get:
         def get(name: str, objects: int = DEFAULT_OBJECTS) -> float:
-            if (name, objects) not in medians:
+            if (name, objects) not in known:
                 raise MissingSeriesError(name, objects)
-            return float(medians[name, objects][place])
+            return float(known[name, objects][place])
 
         return get
 
     tail = (1 - _LEVEL) / 2
     for formula in formulas:
-        found = [max(formula.compute(get_at(place), values), 0.0) for place in range(_DRAWS + 1)]
-        low, high = np.quantile(found[1:], (tail, 1 - tail))
+        by_round = np.array([formula.compute(get_in(place), values) for place in range(rounds)])
+        value = max(float(np.median(by_round)), 0.0)
+        medians = np.maximum(np.median(by_round[draws], axis=1), 0.0)
+        low, high = np.quantile(medians, (tail, 1 - tail))
         # The bootstrap's quantiles of few rounds may lie on one side of the estimate by a rounding error.
-        interval = Interval(found[0], min(float(low), found[0]), max(float(high), found[0]))
+        interval = Interval(value, min(float(low), value), max(float(high), value))
         yield Cost(formula.entry, interval, formula.text)
 
 

@@ -20,20 +20,25 @@
 
 /* A series of one round, by exits or repetitions; printed and emptied by series_print(). */
 enum series {
-	S_UNLINK, /* a turn of the loop over the objects, with one store into each, the first touch of it */
-	S_UNLINK_YOUNG,	      /* ... of objects that were just born */
-	S_UNLINK_IDLE,	      /* ... likewise, on a machine that was idle for long */
-	S_STAMP,	      /* ... and another reading of the clock, which is not taken off */
-	S_NOW,		      /* ... and plat_now_ns() */
-	S_STORE,	      /* ... and another store */
-	S_LINK,		      /* ... linked instead of touched */
-	S_LOCK,		      /* ... and plat_lock(), plat_unlock() */
-	S_SNAPSHOT,	      /* ... and plat_gp_snapshot() */
-	S_POLL,		      /* ... and plat_gp_done() */
-	S_START,	      /* ... and plat_gp_start(), of a grace period that was asked for before */
-	S_ALLOC,	      /* ... and plat_alloc() of a page */
-	S_POST,		      /* ... and plat_call_rcu_hurry(), from the second object on */
-	S_FREE,		      /* ... and plat_free(), at once */
+	S_UNLINK, /* a turn of the loop over the objects, which were just born, with one store into each */
+	S_UNLINK_OLD,	    /* ... which were born some time ago: the first touch of each */
+	S_UNLINK_ELSEWHERE, /* ... which were just born on another CPU */
+	S_UNLINK_IDLE,	    /* ... just born, on a machine that was idle for long */
+	S_STAMP,	    /* ... and another reading of the clock, which is not taken off */
+	S_NOW,		    /* ... and plat_now_ns() */
+	S_STORE,	    /* ... and another store */
+	S_LINK,		    /* ... linked instead of touched */
+	S_LINK_OLD,	    /* ..._OLD: objects that were born some time ago */
+	S_LOCK,		    /* ... and plat_lock(), plat_unlock() */
+	S_LOCK_OLD,
+	S_SNAPSHOT, /* ... and plat_gp_snapshot() */
+	S_POLL,	    /* ... and plat_gp_done() */
+	S_START,    /* ... and plat_gp_start(), of a grace period that was asked for before */
+	S_ALLOC,    /* ... and plat_alloc() of a page */
+	S_POST,	    /* ... and plat_call_rcu_hurry(), from the second object on */
+	S_POST_OLD,
+	S_FREE, /* ... and plat_free(), at once */
+	S_FREE_OLD,
 	S_RELEASE,	      /* plat_release() of a page, in a callback */
 	S_WALK_FREE,	      /* dead_free_chain() after a grace period, per object */
 	S_CALLBACK_FREE,      /* callbacks one after the other, each with plat_free(), per callback */

@@ -14,49 +14,61 @@
 #include <string.h>
 
 static const struct probe probes[] = {
-	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 40, false, false, OFTEN },
-	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, false, false, OFTEN },
-	{ NOW, S_NOW, LATER, ARRAY, 40, false, false, OFTEN },
-	{ LINK, S_LINK, LATER, CHAIN, 40, false, false, OFTEN },
-	{ LOCK, S_LOCK, LATER, ARRAY, 40, false, false, OFTEN },
-	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 40, false, false, OFTEN },
-	{ POLL, S_POLL, LATER, ARRAY, 40, false, false, OFTEN },
-	{ POST, S_POST, LATER, EACH_FREES, 40, false, false, OFTEN },
-	{ FREE, S_FREE, LATER, ARRAY, 40, false, false, OFTEN },
-	{ TOUCH, S_UNLINK_YOUNG, LATER, ARRAY, 2000, false, false, TURNS },
-	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 2000, false, false, TURNS },
-	{ NOW, S_NOW, LATER, ARRAY, 2000, false, false, TURNS },
-	{ LINK, S_LINK, LATER, CHAIN, 2000, false, false, TURNS },
-	{ LOCK, S_LOCK, LATER, ARRAY, 2000, false, false, TURNS },
-	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 2000, false, false, TURNS },
-	{ POLL, S_POLL, LATER, ARRAY, 2000, false, false, TURNS },
-	{ POST, S_POST, LATER, EACH_FREES, 2000, false, false, TURNS },
-	{ FREE, S_FREE, LATER, ARRAY, 2000, false, false, TURNS },
-	{ TOUCH, S_UNLINK_IDLE, LATER, ARRAY, 40, false, false, ALONE },
-	{ TOUCH, S_UNLINK, SMALL, ARRAY_BULK, 250, false, false, ALONE },
-	{ TOUCH, S_UNLINK, LATER, ARRAY_BULK, 8000, false, false, ALONE },
-	{ STAMP, S_STAMP, LATER, ARRAY, 250, false, false, ALONE },
-	{ STORE, S_STORE, LATER, ARRAY, 250, false, false, ALONE },
-	{ LINK, S_LINK, LATER, CHAIN, 250, false, false, ALONE },
-	{ LINK, S_LINK, LATER, CHAIN, 8000, false, false, ALONE },
-	{ LINK, S_LINK, LATER, CHAIN_BULK, 250, false, false, ALONE },
-	{ LINK, S_LINK, LATER, CHAIN_BULK, 8000, false, false, ALONE },
-	{ START, S_START, LATER, ARRAY, 250, false, false, ALONE },
-	{ ALLOC, S_ALLOC, LATER, ARRAY, ALLOCS, false, false, ALONE },
-	{ POST, S_POST, LATER, EACH_FREES, 250, false, false, ALONE },
-	{ POST, S_POST, LATER, EACH_FREES, 8000, false, false, ALONE },
-	{ POST, S_POST, LATER, EACH_NOTHING, 250, false, false, ALONE },
-	{ FREE, S_FREE, LATER, ARRAY, 250, false, false, ALONE },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, false, false, ALONE },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 2000, false, false, ALONE },
-	{ TOUCH, S_UNLINK, SLABS, ARRAY, 250, true, false, ALONE },
-	{ TOUCH, S_UNLINK, LATER, ARRAY, 12, false, false, ALONE },
-	{ LINK, S_LINK, BULK, ARRAY, 250, false, false, ALONE },
-	{ KEEP_TURNS, S_UNLINK, BULK, ARRAY, 250, false, false, ALONE },
-	{ TOUCH, S_UNLINK, SORT, ARRAY, 250, false, false, ALONE },
-	{ POST, S_POST_DIRECT, LATER, EACH_FREES, 40, false, true, ALONE },
-	{ POST, S_POST_BYPASS, STEPS, EACH_FREES, 250, false, true, ALONE },
-	{ POST, S_POST_BYPASS, LATER, EACH_FREES, 2000, false, true, ALONE },
+	{ TOUCH, S_UNLINK, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ TOUCH, S_UNLINK_OLD, LATER, ARRAY_BULK, 40, BEFORE, false, OFTEN },
+	{ TOUCH, S_UNLINK_ELSEWHERE, LATER, ARRAY, 40, ELSEWHERE, false, OFTEN },
+	{ NOW, S_NOW, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ STORE, S_STORE, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ LINK, S_LINK, LATER, CHAIN, 40, JUST, false, OFTEN },
+	{ LINK, S_LINK_OLD, LATER, CHAIN, 40, BEFORE, false, OFTEN },
+	{ LOCK, S_LOCK, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ LOCK, S_LOCK_OLD, LATER, ARRAY, 40, BEFORE, false, OFTEN },
+	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ POLL, S_POLL, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ START, S_START, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ POST, S_POST, LATER, EACH_FREES, 40, JUST, false, OFTEN },
+	{ POST, S_POST_OLD, LATER, EACH_FREES, 40, BEFORE, false, OFTEN },
+	{ FREE, S_FREE, LATER, ARRAY, 40, JUST, false, OFTEN },
+	{ FREE, S_FREE_OLD, LATER, ARRAY, 40, BEFORE, false, OFTEN },
+	{ TOUCH, S_UNLINK, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ TOUCH, S_UNLINK_OLD, LATER, ARRAY_BULK, 2000, BEFORE, false, TURNS },
+	{ TOUCH, S_UNLINK_ELSEWHERE, LATER, ARRAY, 2000, ELSEWHERE, false, TURNS },
+	{ NOW, S_NOW, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ STORE, S_STORE, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ LINK, S_LINK, LATER, CHAIN, 2000, JUST, false, TURNS },
+	{ LINK, S_LINK_OLD, LATER, CHAIN, 2000, BEFORE, false, TURNS },
+	{ LOCK, S_LOCK, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ LOCK, S_LOCK_OLD, LATER, ARRAY, 2000, BEFORE, false, TURNS },
+	{ SNAPSHOT, S_SNAPSHOT, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ POLL, S_POLL, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ START, S_START, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ POST, S_POST, LATER, EACH_FREES, 2000, JUST, false, TURNS },
+	{ POST, S_POST_OLD, LATER, EACH_FREES, 2000, BEFORE, false, TURNS },
+	{ FREE, S_FREE, LATER, ARRAY, 2000, JUST, false, TURNS },
+	{ FREE, S_FREE_OLD, LATER, ARRAY, 2000, BEFORE, false, TURNS },
+	{ TOUCH, S_UNLINK_IDLE, LATER, ARRAY, 40, JUST, false, ALONE },
+	{ TOUCH, S_UNLINK_OLD, SMALL, ARRAY_BULK, 250, BEFORE, false, ALONE },
+	{ TOUCH, S_UNLINK_OLD, LATER, ARRAY_BULK, 8000, BEFORE, false, ALONE },
+	{ STAMP, S_STAMP, LATER, ARRAY, 250, BEFORE, false, ALONE },
+	{ LINK, S_LINK_OLD, LATER, CHAIN, 250, BEFORE, false, ALONE },
+	{ LINK, S_LINK_OLD, LATER, CHAIN, 8000, BEFORE, false, ALONE },
+	{ LINK, S_LINK_OLD, LATER, CHAIN_BULK, 250, BEFORE, false, ALONE },
+	{ LINK, S_LINK_OLD, LATER, CHAIN_BULK, 8000, BEFORE, false, ALONE },
+	{ ALLOC, S_ALLOC, LATER, ARRAY, ALLOCS, JUST, false, ALONE },
+	{ POST, S_POST_OLD, LATER, EACH_FREES, 250, BEFORE, false, ALONE },
+	{ POST, S_POST_OLD, LATER, EACH_FREES, 8000, BEFORE, false, ALONE },
+	{ POST, S_POST_OLD, LATER, EACH_NOTHING, 250, BEFORE, false, ALONE },
+	{ FREE, S_FREE_OLD, LATER, ARRAY, 250, BEFORE, false, ALONE },
+	{ TOUCH, S_UNLINK_OLD, SLABS, ARRAY, 250, BEFORE, false, ALONE },
+	{ TOUCH, S_UNLINK_OLD, SLABS, ARRAY, 2000, BEFORE, false, ALONE },
+	{ TOUCH, S_UNLINK_ELSEWHERE, SLABS, ARRAY, 250, ELSEWHERE, false, ALONE },
+	{ TOUCH, S_UNLINK_OLD, LATER, ARRAY, 12, BEFORE, false, ALONE },
+	{ LINK, S_LINK_OLD, BULK, ARRAY, 250, BEFORE, false, ALONE },
+	{ KEEP_TURNS, S_UNLINK_OLD, BULK, ARRAY, 250, BEFORE, false, ALONE },
+	{ TOUCH, S_UNLINK_OLD, SORT, ARRAY, 250, BEFORE, false, ALONE },
+	{ POST, S_POST_DIRECT, LATER, EACH_FREES, 40, JUST, true, ALONE },
+	{ POST, S_POST_BYPASS, STEPS, EACH_FREES, 250, JUST, true, ALONE },
+	{ POST, S_POST_BYPASS, LATER, EACH_FREES, 2000, JUST, true, ALONE },
 };
 
 #define MAX_TOGETHER 16
@@ -289,7 +301,7 @@ static struct rows {
 static void add_row(s64 *nr, u32 exit, bool ends, s64 t_ns)
 {
 	rows.t_ns[*nr] = t_ns;
-	rows.cpu[*nr] = !ends && together->remote;
+	rows.cpu[*nr] = !ends && of_exit[exit]->born == ELSEWHERE;
 	rows.mm[*nr] = (s32)exit;
 	rows.n[*nr] = (s32)together->objects;
 	rows.kind[*nr] = ends ? ROW_EXIT : ROW_ALLOC;
@@ -298,7 +310,7 @@ static void add_row(s64 *nr, u32 exit, bool ends, s64 t_ns)
 
 static bool young(u32 exit)
 {
-	return of_exit[exit]->series == S_UNLINK_YOUNG || of_exit[exit]->series == S_UNLINK_IDLE;
+	return of_exit[exit]->born != BEFORE;
 }
 
 /* Births up to a time, from exit `*born` on, of those that are not young then. */

@@ -6,8 +6,8 @@
 
 #include <sched.h>
 
-#define MAX_EXITS 900
-#define MAX_IN_ALL 252000 /* objects of all exits of a pass */
+#define MAX_EXITS 1600
+#define MAX_IN_ALL 448000 /* objects of all exits of a pass */
 #define BORN_BEFORE_NS 20000000
 #define YOUNG_NS 20000
 #define ALLOCS 40    /* pages that a probe allocates in one exit */
@@ -18,6 +18,11 @@
 	2 /* ... of which the first ones are dropped: code and lines of the probe get warm as in a workload */
 
 enum in_call { TOUCH, STAMP, NOW, STORE, LINK, LOCK, SNAPSHOT, POLL, START, ALLOC, POST, FREE, KEEP_TURNS };
+enum born {
+	JUST,
+	BEFORE,
+	ELSEWHERE
+}; /* just before the exit, some time before it, just before it on CPU 1 */
 enum at_end { LATER, SLABS, BULK, SORT, SMALL, STEPS };
 enum in_callback { ARRAY, CHAIN, CHAIN_BULK, ARRAY_BULK, EACH_FREES, EACH_NOTHING };
 
@@ -35,7 +40,7 @@ struct probe {
 	enum at_end at_end;
 	enum in_callback in_callback;
 	u32 objects;
-	bool remote; /* objects are born on CPU 1 */
+	enum born born;
 	bool offloaded;
 	enum course course;
 };

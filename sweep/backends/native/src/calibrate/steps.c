@@ -36,10 +36,10 @@ static void free_slab(struct policy_run *run, struct dead_object **objects, u32 
 	if (flushes)
 		series_add(S_SLAB_FLUSH, (u32)discards, first);
 	else
-		series_add(batch->probe->remote ? S_SLAB_REMOTE_FIRST : S_SLAB_FIRST, batch->probe->objects,
-			   first);
-	series_add(batch->probe->remote ? S_SLAB_REMOTE_OTHERS : S_SLAB_OTHERS, batch->probe->objects,
-		   others);
+		series_add(batch->probe->born == ELSEWHERE ? S_SLAB_REMOTE_FIRST : S_SLAB_FIRST,
+			   batch->probe->objects, first);
+	series_add(batch->probe->born == ELSEWHERE ? S_SLAB_REMOTE_OTHERS : S_SLAB_OTHERS,
+		   batch->probe->objects, others);
 }
 
 void free_slab_by_slab(struct policy_run *run)
