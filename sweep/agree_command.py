@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+import numpy as np
 from rich.console import Console
 
+from sweep import calibrate_command, calibrated
 from sweep import machine as machines
 from sweep.agreement import files, kernel, model, native, run, sample, settings, tables
 from sweep.agreement.kept import Kept
+from sweep.agreement.rounds import Rounds
 from sweep.backends.kernel.errors import LabError
 from sweep.backends.kernel.lab import Lab, cache_directory
 from sweep.backends.kernel.settings import KernelSettings
+from sweep.backends.native import calibration, evaluator, program
+from sweep.backends.native.fingerprint import Fingerprint
 from sweep.errors import InputError
 from sweep.native_trial import NativeOptions
 
@@ -35,10 +43,12 @@ CONF: Final[dict[Backend, str]] = {"native": "default", "kernel": "kernel"}
 class AgreeOptions:
     """backend: what the simulator is held to. workloads: by name, none: all of the settings. configurations: in
     each. repeats: passes of each pair. output: a directory. conf: another file like those of conf/agreement. cpus: as
-    text, native. icount: kernel, the shift of QEMU's -icount; None: the host's time."""
+    text, native. calibrate: native, the profile that is calibrated between the passes, extending `machine`, and compared;
+    None: `machine` itself. icount: kernel, the shift of QEMU's -icount; None: the host's time."""
 
     backend: Backend
     machine: str
+    calibrate: Path | None
     workloads: tuple[str, ...]
     configurations: int
     repeats: int
@@ -68,6 +78,7 @@ def agree(options: AgreeOptions, form: str) -> int:
     directory = options.output or DIRECTORY / machine.name
     directory.mkdir(parents=True, exist_ok=True)
     kept = Kept(directory / files.MEASURED)
+    between = _Between(options, machine, directory)
     with messages.status("") as status, _host(options, machine, directory, messages) as host:
 
         def progress(done: int, of: int) -> None:
@@ -83,6 +94,8 @@ def agree(options: AgreeOptions, form: str) -> int:
             seed=options.seed,
             clock=time.time,
             progress=progress,
+            before_pass=between.before_pass,
+            calibrated=between.profile if options.calibrate else None,
         )
     files.write(directory, found, wanted.shown)
     for workload, configuration, why in found.failed:
@@ -95,6 +108,49 @@ def agree(options: AgreeOptions, form: str) -> int:
     else:
         _show(found.agreement, wanted)
     return 0
+
+
+class _Between:
+    """What is calibrated between the passes: nothing, unless a profile is asked for."""
+
+    def __init__(self, options: AgreeOptions, machine: machines.Machine, directory: Path) -> None:
+        self._options, self._machine = options, machine
+        if options.calibrate is None:
+            return
+        if options.backend != "native":
+            raise InputError("--calibrate: between passes of the native backend only; use `calibrate` first")
+        calibrated.check_place("--calibrate", options.calibrate)
+        declared = NativeOptions(cpus=options.cpus).settings().cpus
+        timeout_s = calibrate_command.timeout_s(1)
+        constants = {name: value for name, value in machine.resolved().items() if run.is_measured(name)}
+        key = json.dumps(
+            [evaluator.machine_key(), program.digest(calibration.path()), constants], sort_keys=True
+        )
+        self._rounds = Rounds(
+            directory / files.ROUNDS,
+            hashlib.sha256(key.encode()).hexdigest()[:16],
+            lambda: calibration.measure(machine, declared, 1, timeout_s),
+        )
+
+    def before_pass(self, done: int, of: int) -> None:
+        if self._options.calibrate is not None:
+            self._rounds.before_pass(done, of)
+
+    def profile(self) -> machines.Machine:
+        """Written, and read as others will read it."""
+        path = self._options.calibrate
+        assert path is not None
+        series = self._rounds.series()
+        costs = tuple(calibration.costs(series, self._machine, np.random.default_rng(self._options.seed)))
+        found = calibrate_command.of_this_machine(
+            costs,
+            series,
+            Fingerprint.take(),
+            f"agree --machine {self._options.machine} --calibrate",
+        )
+        today = datetime.datetime.now(datetime.UTC).date()
+        calibrated.write(path, calibrated.profile(self._options.machine, found, today, len(self._rounds)))
+        return machines.load(path)
 
 
 @contextmanager

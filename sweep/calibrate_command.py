@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 from rich.console import Console
 
-from sweep import calibrated, paths
+from sweep import calibrated
 from sweep import machine as machines
 from sweep.agreement.model import AgreementError
 from sweep.backends.costs import Cost, Series, evaluate
@@ -59,14 +58,14 @@ def calibrate(options: CalibrateOptions, form: str) -> int:
     Raises sweep.errors.USER_ERRORS.
     """
     if options.output is not None:
-        _check_place(options.output)
+        calibrated.check_place("-o", options.output)
     messages = Console(stderr=True)
     machine = machines.load(options.machine)
     measure = _native if options.backend == "native" else _kernel
     found = measure(options, machine, messages)
     if options.output is not None:
         today = datetime.datetime.now(datetime.UTC).date()
-        _write(options.output, calibrated.profile(options.machine, found, today, options.rounds))
+        calibrated.write(options.output, calibrated.profile(options.machine, found, today, options.rounds))
         machines.load(options.output)  # what was written is what others will read
         messages.print(f"written: {options.output}", style="dim", markup=False, soft_wrap=True)
     if form == "json":
@@ -83,22 +82,28 @@ def _native(options: CalibrateOptions, machine: machines.Machine, messages: Cons
     declared = NativeOptions(cpus=options.cpus).settings().cpus
     seconds = options.rounds * calibration.ROUND_S
     with messages.status(f"{options.rounds} rounds, about {seconds:.0f} s on a quiet machine"):
-        series = calibration.measure(machine, declared, options.rounds, 60 + TIMEOUT_ROUNDS * seconds)
+        series = calibration.measure(machine, declared, options.rounds, timeout_s(options.rounds))
     costs = tuple(calibration.costs(series, machine, np.random.default_rng(options.seed)))
-    return of_this_machine(options.machine, costs, series, Fingerprint.take())
+    command = f"calibrate --machine {options.machine}"
+    return of_this_machine(costs, series, Fingerprint.take(), command)
+
+
+def timeout_s(rounds: int) -> float:
+    """For so many rounds of the native benchmark."""
+    return 60 + TIMEOUT_ROUNDS * rounds * calibration.ROUND_S
 
 
 def of_this_machine(
-    base: str, costs: tuple[Cost, ...], series: Series, fingerprint: Fingerprint
+    costs: tuple[Cost, ...], series: Series, fingerprint: Fingerprint, command: str
 ) -> Calibrated:
-    """Costs of the native benchmark. base: the profile that they replace those of."""
+    """Costs of the native benchmark. command: what measured them."""
     return Calibrated(
         figures="measured on this machine, user space",
         where="in user space",
         key=fingerprint.key(),
         summary=fingerprint.summary(),
         document=fingerprint.document(),
-        command=f"calibrate --machine {base}",
+        command=command,
         costs=costs,
         given=calibration.GIVEN,
         series=series,
@@ -183,24 +188,3 @@ def _table(found: Calibrated, machine: machines.Machine) -> Table:
             f"{before[cost.entry]:,}",
         )
     return table
-
-
-def _check_place(path: Path) -> None:
-    """Before anything is measured: whether the profile can be put there and be found again."""
-    if path.suffix not in (".yaml", ".yml"):
-        raise InputError(f"-o {path}: expected a name that ends in .yaml")
-    if not path.parent.is_dir():
-        raise InputError(f"-o {path}: there is no folder {path.parent}; make it, or choose another place")
-    if path.exists() and not paths.is_file(path):
-        raise InputError(f"-o {path}: not a regular file; choose another place")
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from sweep import paths
 from sweep.backends.costs import Cost, Series
+from sweep.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,28 @@ def _measured(cost: Cost, where: str) -> str:
     value, low, high = round(value, digits), round(low, digits), round(high, digits)
     source = json.dumps(f"{cost.text}; {where}", ensure_ascii=False)
     return f"{{value: {value:.{digits}f}, low: {low:.{digits}f}, high: {high:.{digits}f}, source: {source}}}"
+
+
+def check_place(option: str, path: Path) -> None:
+    """Before anything is measured: whether the profile can be put there and be found again. Raises InputError, which
+    names the option."""
+    if path.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{option} {path}: expected a name that ends in .yaml")
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{option} {path}: there is no folder {path.parent}; make it, or choose another place"
+        )
+    if path.exists() and not paths.is_file(path):
+        raise InputError(f"{option} {path}: not a regular file; choose another place")
+
+
+def write(path: Path, text: str) -> None:
+    """A profile, whole or not at all. Raises InputError."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)

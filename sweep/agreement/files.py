@@ -17,6 +17,8 @@ from sweep.trial import METRICS
 
 MEASURED: Final = "measured.jsonl"
 """Every pass, as it was measured; what is there is not measured again."""
+ROUNDS: Final = "calibration.jsonl"
+"""Every round of a calibration in between, likewise."""
 AGREEMENT: Final = "agreement.json"
 
 COLUMNS: Final[dict[str, pa.DataType]] = {

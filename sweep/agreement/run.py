@@ -95,7 +95,8 @@ def _scenes(settings: Settings, nr_cpus: int, seed: int) -> Iterator[Scene]:
         yield Scene(use.name, role, replay, digest.hexdigest()[:16])
 
 
-def _is_measured(field: str) -> bool:
+def is_measured(field: str) -> bool:
+    """Whether what is measured follows from that entry of a profile."""
     return field not in _SIMULATED_ONLY and f"{field.removesuffix('_ps')}_ns" not in Costs.model_fields
 
 
@@ -104,7 +105,7 @@ def item_key(item: plan.Item, scene: Scene, machine: Machine, host: Host, seed: 
     profile = {
         field: value
         for field, value in machine.resolved().items()
-        if (_is_measured(field) if host.heeds is None else field in host.heeds)
+        if (is_measured(field) if host.heeds is None else field in host.heeds)
     }
     text = json.dumps(
         [
@@ -133,28 +134,28 @@ def compare(
     seed: int,
     clock: Callable[[], float],
     progress: Callable[[int, int], None] = lambda done, of: None,
+    before_pass: Callable[[int, int], None] = lambda done, of: None,
+    calibrated: Callable[[], Machine] | None = None,
 ) -> Comparison:
     """Measure what `kept` does not have, simulate everything, and say how well they agree.
 
-    configurations: the baseline first. clock: Unix time in s. progress: called with the number of passes that
-    are measured, and of all.
+    configurations: the baseline first. clock: Unix time in s. progress, before_pass: called with the number of passes
+    that are measured, and of all. calibrated: called when all is measured, to the profile that is compared, which has
+    other costs than `machine`; None: that one.
 
     Raises AgreementError where the machine fails again and again (what was measured is kept), and
     SimulationError.
     """
     found = {scene.workload: scene for scene in scenes(settings, machine.nr_cpus, seed)}
     baseline = configurations[0]
-    simulated = {
-        (name, each): simulator.simulate(scene.replay, machine, each.policy, each.mapping(), seed)
-        for name, scene in found.items()
-        for each in configurations
-    }
+    simulated = _simulated(found, machine, configurations, seed)
     longest_ns = settings.longest_s * 1e9
     short = [pair for pair, result in simulated.items() if result.details["duration_ns"] <= longest_ns]
     items = list(plan.order(short, repeats, baseline, seed))
     records: list[Record] = []
     for done, item in enumerate(items):
         progress(done, len(items))
+        before_pass(done, len(items))
         scene = found[item.workload]
         key = item_key(item, scene, machine, host, seed)
         record = kept.get(key)
@@ -163,6 +164,9 @@ def compare(
             kept.add(record)
         records.append(record)
     progress(len(items), len(items))
+    if calibrated:
+        machine = calibrated()
+        simulated = _simulated(found, machine, configurations, seed)
     pairs: list[assess.Pair] = []
     failed = [(*pair, f"takes more than {settings.longest_s:g} s") for pair in simulated if pair not in short]
     passes: dict[tuple[str, Configuration], list[Record]] = {pair: [] for pair in short}
@@ -176,6 +180,16 @@ def compare(
             pairs.append(_pair(found[name], there, simulated[name, configuration].measurement))
     agreement = _agreement(settings, machine, host, pairs, records, baseline, seed)
     return Comparison(agreement, tuple(pairs), tuple(failed))
+
+
+def _simulated(
+    found: Mapping[str, Scene], machine: Machine, configurations: Sequence[Configuration], seed: int
+) -> dict[tuple[str, Configuration], simulator.SimulationResult]:
+    return {
+        (name, each): simulator.simulate(scene.replay, machine, each.policy, each.mapping(), seed)
+        for name, scene in found.items()
+        for each in configurations
+    }
 
 
 def _pair(scene: Scene, there: Sequence[Record], simulated: Measurement) -> assess.Pair:

@@ -259,6 +259,12 @@ def agree(
     machine: Annotated[
         str, typer.Option(help="A profile calibrated on this machine: by name, or a YAML file.")
     ] = "vm-2cpu",
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="native: calibrate between the passes, write this profile, which extends --machine, and compare that."
+        ),
+    ] = None,
     workloads: Annotated[
         str | None, typer.Option(help="Of those compared, only these: a,b,c. Default: all.")
     ] = None,
@@ -287,6 +293,7 @@ def agree(
         options = agree_command.AgreeOptions(
             backend=backend.value,
             machine=machine,
+            calibrate=calibrate,
             workloads=names,
             configurations=configurations,
             repeats=repeats,

@@ -40,8 +40,12 @@ def path() -> Path:
 
 def build_id() -> str:
     """16 hexadecimal digits that name this build of the program. Raises NativeUnavailableError."""
-    found = path()
-    return _digest(found, found.stat().st_mtime_ns)
+    return digest(path())
+
+
+def digest(file: Path) -> str:
+    """16 hexadecimal digits that name that build of a program."""
+    return _digest(file, file.stat().st_mtime_ns)
 
 
 @functools.cache

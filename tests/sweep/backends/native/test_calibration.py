@@ -245,7 +245,7 @@ def test_the_profile_loads_states_every_cost_with_its_interval_and_simulates(tmp
     found = tuple(costs_of(answer(5), 5).values())
     path = tmp_path / "mine.yaml"
     series = calibration.read(answer(5), 5)
-    calibrated = calibrate_command.of_this_machine("vm-2cpu", found, series, fingerprint)
+    calibrated = calibrate_command.of_this_machine(found, series, fingerprint, "calibrate --machine vm-2cpu")
     path.write_text(profile_text("vm-2cpu", calibrated, datetime.date(2026, 1, 2), 5))
     profile = machine.load(path)
     entries = dict(profile.entries())
