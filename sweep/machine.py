@@ -142,6 +142,7 @@ class Costs(_Frozen):
     unlink_ns: Entry[CostNs]
     call_cold_ns: Entry[CostNs]
     object_cold_ns: Entry[CostNs]
+    object_remote_ns: Entry[CostNs]
     lock_cold_ns: Entry[CostNs]
     call_rcu_cold_ns: Entry[CostNs]
     free_cold_ns: Entry[CostNs]

@@ -336,6 +336,7 @@ FORMULAS: Final[tuple[Formula, ...]] = (
 
 GIVEN: Final[Mapping[str, tuple[float, str]]] = {
     "costs.object_cold_ns": (0, "time goes by instructions: an object's age costs nothing"),
+    "costs.object_remote_ns": (0, "all CPUs take turns on one host thread: no line is far away"),
     **{f"costs.{step}_cold_ns": (0, "as object_cold_ns") for step in ("lock", "call_rcu", "free")},
     "costs.object_cool_ns": (1, "as object_cold_ns"),
     "costs.call_cool_ns": (1, "so that call_cold_ns is paid at every call"),

@@ -262,6 +262,11 @@ FORMULAS: Final[tuple[Formula, ...]] = (
         _object_cold,
         f"objects born 20 ms ago less those just born, {_MORE}, in the mean of loops that touch, link, lock, post, free",
     ),
+    Formula(
+        "costs.object_remote_ns",
+        lambda get, m: _more(get, "unlink_elsewhere") - _more(get, "unlink"),
+        f"objects just born on another CPU less those just born on this one, {_MORE}",
+    ),
     _step_cold("costs.lock_cold_ns", "lock", "plat_lock() and plat_unlock()"),
     _step_cold("costs.call_rcu_cold_ns", "post", "plat_call_rcu()"),
     _step_cold("costs.free_cold_ns", "free", "plat_free()"),

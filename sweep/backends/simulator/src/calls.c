@@ -134,6 +134,8 @@ static inline void dispose(sim *s, struct task_call *call)
 
 		prefetch_later(next);
 		s->now += s->m.unlink_ps + cold(&s->object_cooling, s->now - o->unlink_ps);
+		if (unlikely(o->born_on != call->cpu))
+			s->now += s->m.object_remote_ps;
 		o->unlink_ps = s->now;
 		o->is_dead = true;
 		o->from_exit = exits;

@@ -166,21 +166,23 @@ static void append(struct mm *mm, struct object *first, struct object *last)
 }
 
 /* Free objects are linked already, in the order in which they are given out. */
-static void take_used(sim *s, struct slab *slab, struct mm *mm, u32 nr)
+static void take_used(sim *s, struct slab *slab, struct mm *mm, u32 nr, uint16_t cpu)
 {
 	struct object *first = slab->free, *last = first;
 
 	first->unlink_ps = s->now;
+	first->born_on = cpu;
 	for (u32 i = 1; i < nr; i++) {
 		last = (struct object *)last->dead.next;
 		last->unlink_ps = s->now;
+		last->born_on = cpu;
 	}
 	slab->free = (struct object *)last->dead.next;
 	slab->in_use += nr;
 	append(mm, first, last);
 }
 
-static void take_virgin(sim *s, u32 number, struct mm *mm, u32 nr)
+static void take_virgin(sim *s, u32 number, struct mm *mm, u32 nr, uint16_t cpu)
 {
 	struct slab *slab = &s->slabs[number];
 	struct object *first = &s->objects[(size_t)number * (size_t)s->m.objects_per_slab + slab->virgin];
@@ -190,6 +192,7 @@ static void take_virgin(sim *s, u32 number, struct mm *mm, u32 nr)
 		o->unlink_ps = s->now;
 		o->slab = number;
 		o->is_dead = o->from_exit = false;
+		o->born_on = cpu;
 	}
 	append(mm, first, &first[nr - 1]);
 	slab->virgin += nr;
@@ -217,9 +220,9 @@ void slab_alloc(sim *s, struct cpu *c, struct mm *mm, s32 nr)
 			account(s, ACCOUNT_PINNED, s->now, -s->m.slab_bytes);
 		slab->was_used = true;
 		if (used)
-			take_used(s, slab, mm, used);
+			take_used(s, slab, mm, used, (uint16_t)c->id);
 		if (taken > used)
-			take_virgin(s, c->slab.active, mm, taken - used);
+			take_virgin(s, c->slab.active, mm, taken - used, (uint16_t)c->id);
 		slab->live += taken;
 		left -= taken;
 	}

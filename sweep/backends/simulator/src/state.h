@@ -52,6 +52,7 @@ struct object {
 	u32 slab;
 	bool is_dead; /* unlinked and not yet freed */
 	bool from_exit;
+	uint16_t born_on; /* CPU */
 };
 
 /* From SLAB_NODE_PARTIAL on, a free may move a slab elsewhere. */

@@ -33,6 +33,7 @@ OLD = 6.0
 """What an old object costs more."""
 BY_SIZE = {
     "unlink": 10.0,
+    "unlink_elsewhere": 80.0,
     "link": 13.0,
     "store": 11.0,
     "start": 24.0,
@@ -105,6 +106,7 @@ def test_costs_are_the_differences_that_they_say() -> None:
     found = {entry: cost.interval.value for entry, cost in costs_of(answer(3), 3).items()}
     assert found["costs.unlink_ns"] == pytest.approx(10)
     assert found["costs.object_cold_ns"] == pytest.approx(6)
+    assert found["costs.object_remote_ns"] == pytest.approx(70)
     assert found["costs.lock_cold_ns"] == pytest.approx(GAPS * 300)
     assert found["costs.call_rcu_cold_ns"] == pytest.approx(GAPS * 200)
     assert found["costs.free_cold_ns"] == pytest.approx(GAPS * 500)

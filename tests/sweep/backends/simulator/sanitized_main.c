@@ -89,6 +89,7 @@ static struct sim_machine machine(int constant, int nocb, int lazy)
 		.unlink_ps = 500000,
 		.call_cold_ps = 1000000,
 		.object_cold_ps = 20000,
+		.object_remote_ps = 70000,
 		.lock_cold_ps = 30000,
 		.call_rcu_cold_ps = 30000,
 		.free_cold_ps = 30000,

@@ -144,6 +144,7 @@ def kernel(hz: int = 250, nr_cpus: int = 2, *, nocb: bool = False, lazy: bool = 
                 "unlink_ps": 500_000,
                 "call_cold_ps": 0,
                 "object_cold_ps": 0,
+                "object_remote_ps": 0,
                 "lock_cold_ps": 0,
                 "call_rcu_cold_ps": 0,
                 "free_cold_ps": 0,

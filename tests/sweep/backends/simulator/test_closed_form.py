@@ -153,6 +153,28 @@ def test_calls_and_objects_cool_in_proportion_to_the_time(unused_ns: int) -> Non
     assert added[1] == pytest.approx(call_part + object_part, rel=0.001, abs=20)
 
 
+@pytest.mark.parametrize("elsewhere", [0, 1, 17, 40])
+def test_an_object_that_was_born_on_another_cpu_costs_more_wherever_the_policy_puts_it(
+    elsewhere: int,
+) -> None:
+    """Of an exit's 40 objects so many were born on CPU 1; those of the exit before it, whose memory they have, all on
+    CPU 0."""
+    remote_ps, nr = 70_000, 40
+    rows = [birth(MS, 0, 0, nr), exit_mm(2 * MS, 0, 0, nr), birth(40 * MS, 0, 1, nr - elsewhere)]
+    rows += [birth(41 * MS, 1, 1, elsewhere)] if elsewhere else []
+    rows += [exit_mm(42 * MS, 0, 1, nr)]
+    workload = replay(rows, duration_ns=SPAN_NS)
+    for policy in ("whole_list", "paged_batch", "direct_exit"):
+        near, far = (
+            simulate(
+                workload, machine(CASES[0]).with_(nr_cpus=2, object_remote_ps=ps), policy, {}
+            ).measurement
+            for ps in (0, remote_ps)
+        )
+        added = (far.exit_latency_ns.mean - near.exit_latency_ns.mean) * 2
+        assert added == pytest.approx(elsewhere * remote_ps / 1000, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("policy", "steps"),
     [
