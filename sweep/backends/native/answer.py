@@ -22,7 +22,8 @@ class Disturbance:
     else. others_cpu_ns: CPU time of other processes on these CPUs. late_start_*_ns: how late a sleeping CPU
     thread began a row. line_ns: what a cache line took from the first CPU to the farthest of the others, look by
     look: `line_waits` looks before the pass was to begin, then before, during and after it; none with one CPU.
-    line_expected_ns: what it should take (placement.py); 0: nobody knows.
+    line_expected_ns: what it should take (placement.py); 0: nobody knows. work_ns, work_expected_ns: likewise, what a
+    fixed piece of work took at those looks (src/speed.h).
     """
 
     involuntary_switches: int
@@ -34,7 +35,9 @@ class Disturbance:
     late_start_mean_ns: float
     line_waits: int
     line_ns: tuple[float, ...]
+    work_ns: tuple[float, ...]
     line_expected_ns: float = 0.0
+    work_expected_ns: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +131,14 @@ def _measurement(metrics: Mapping[str, Any]) -> Measurement:
 
 
 def _disturbance(values: Mapping[str, Any]) -> Disturbance:
-    line_ns = tuple(_number("line_ns", each) for each in _typed(values.get("line_ns"), list, "line_ns"))
-    plain = (f.name for f in fields(Disturbance) if f.name not in ("line_ns", "line_expected_ns"))
-    return Disturbance(line_ns=line_ns, **{name: _number(name, values.get(name)) for name in plain})
+    looks = {
+        name: tuple(_number(name, each) for each in _typed(values.get(name), list, name))
+        for name in ("line_ns", "work_ns")
+    }
+    if len(looks["line_ns"]) != len(looks["work_ns"]):
+        raise _GarbageError("line_ns and work_ns are of different looks")
+    plain = (f.name for f in fields(Disturbance) if f.name not in looks and "_expected_" not in f.name)
+    return Disturbance(**looks, **{name: _number(name, values.get(name)) for name in plain})
 
 
 def _number(name: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ measured again where it did not stay so. On a machine whose CPUs stay where they
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -33,33 +34,51 @@ PATIENCE_NS: Final = 5_000_000_000
 ATTEMPTS: Final = 4
 """At a pass during which the CPUs moved."""
 
-_looks: Final[dict[tuple[int, ...], list[float]]] = {}
+SLOW: Final = 1.05
+"""Times what a fixed piece of work takes at full speed: from there on a CPU is slow (src/speed.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """How long a line and a piece of work took; ns."""
+
+    line: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
+
+
+_looks: Final[dict[tuple[int, ...], _Looks]] = {}
 """Of each CPU set: what this process has seen. It is about the machine, as its fingerprint is."""
 
 
 def one_pass(request: Request, *, timeout_s: float) -> Pass:
     """The request's only pass; the last one where the CPUs would not stay. Raises as `program.run()` does."""
-    looks = _looks.setdefault(request.cpus, [])
+    looks = _looks.setdefault(request.cpus, _Looks())
     for _ in range(ATTEMPTS):
         (found,) = program.run(waiting(request), timeout_s=timeout_s)
-        looks += found.disturbance.line_ns
-        expected = _expected(looks)
-        found = dataclasses.replace(
-            found, disturbance=dataclasses.replace(found.disturbance, line_expected_ns=expected)
+        looks.line.extend(found.disturbance.line_ns)
+        looks.work.extend(found.disturbance.work_ns)
+        seen = dataclasses.replace(
+            found.disturbance,
+            line_expected_ns=_expected(looks.line),
+            work_expected_ns=_expected(looks.work),
         )
-        if not elsewhere(found.disturbance):
+        found = dataclasses.replace(found, disturbance=seen)
+        if not elsewhere(seen):
             break
     return found
 
 
 def waiting(request: Request) -> Request:
-    """Its passes wait until the CPUs are as near as they should be."""
-    looks = _looks.get(request.cpus, [])
-    if not looks:
+    """Its passes wait until the CPUs are as near as they should be, and know how fast these are."""
+    looks = _looks.get(request.cpus)
+    if not looks or not looks.line:
         return dataclasses.replace(request, line_patience_ns=FIRST_LOOK_NS)
-    expected = _expected(looks)
+    expected = _expected(looks.line)
     return dataclasses.replace(
-        request, line_ns=(expected / MOVED, expected * MOVED), line_patience_ns=PATIENCE_NS
+        request,
+        line_ns=(expected / MOVED, expected * MOVED),
+        line_patience_ns=PATIENCE_NS,
+        work_ns=_expected(looks.work),
     )
 
 
@@ -69,8 +88,11 @@ def _expected(looks: list[float]) -> float:
 
 
 def elsewhere(found: Disturbance, moved: float = MOVED) -> tuple[float, ...]:
-    """What a line took at most, if that is longer than it should, or at least, if that is shorter; ns."""
-    in_pass, expected = found.line_ns[found.line_waits :], found.line_expected_ns
+    """What a line took at most, if that is longer than it should, or at least, if that is shorter; ns. On a slow CPU it
+    takes longer and says nothing of where the CPUs are."""
+    expected, full = found.line_expected_ns, found.work_expected_ns
+    looks = list(zip(found.line_ns, found.work_ns, strict=True))[found.line_waits :]
+    in_pass = [line_ns for line_ns, work_ns in looks if not full or work_ns <= SLOW * full]
     if not in_pass or not expected:
         return ()
     if max(in_pass) > moved * expected:

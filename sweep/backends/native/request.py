@@ -38,7 +38,8 @@ class Request:
     passes: measured passes over the workload, each from a fresh state. nr_warmup_rows: rows of an unmeasured
     pass before them. seed: of the readers. stress: readers without pause, for tests of safety; times mean
     nothing then.line_ns: a pass begins when a cache line takes between so much and so much from the first
-    CPU to the farthest of the others, or after line_patience_ns.
+    CPU to the farthest of the others, or after line_patience_ns. work_ns: what the work of src/speed.h takes on a CPU at
+    full speed, by which calls of a slower one are counted; 0: nobody knows.
     """
 
     replay: Replay
@@ -56,6 +57,7 @@ class Request:
     max_drain_ns: int = MAX_DRAIN_NS
     line_ns: tuple[float, float] = (0.0, 0.0)
     line_patience_ns: int = 0
+    work_ns: float = 0.0
 
 
 def pack(request: Request) -> bytes:
@@ -93,6 +95,7 @@ def pack(request: Request) -> bytes:
                 "line_from_ns": request.line_ns[0],
                 "line_to_ns": request.line_ns[1],
                 "line_patience_ns": request.line_patience_ns,
+                "work_ns": request.work_ns,
                 "machine": structs.by_field(ffi, "struct sim_machine", request.machine.resolved()),
                 "workload": structs.by_field(ffi, "struct sim_workload", workload),
                 "nr_cpu_set": len(request.cpus),

@@ -182,6 +182,8 @@ static void put_details(const struct policy_run *run, const struct pass_result *
 	put("dead_age_sum_ns", NULL, r->dead_age_sum_ns);
 	put_count("exit_latency_count", r->exit_latency.count);
 	put_count("munmap_latency_count", r->munmap_latency.count);
+	put_count("calls_slow", r->calls_slow);
+	put("calls_slowed_by", NULL, r->calls_ns > 0 ? r->calls_raw_ns / r->calls_ns : 1);
 	put("cpu_freeing_ns_per_object", NULL, r->freeing_ns / objects);
 	put("cpu_callback_ns_per_object", NULL, r->callback_ns / objects);
 	for (int i = 0; i < NR_ROLES; i++) {
@@ -212,6 +214,15 @@ static void put_details(const struct policy_run *run, const struct pass_result *
 	put_count("rss_peak_bytes", r->after.peak_rss_bytes);
 }
 
+static void put_looks(const char *name, const double *ns, u32 nr)
+{
+	put_name(name, NULL);
+	putchar('[');
+	for (u32 i = 0; i < nr; i++)
+		printf("%s%.1f", i ? ", " : "", ns[i]);
+	putchar(']');
+}
+
 static void put_disturbance(const struct policy_run *run, const struct disturbance *d)
 {
 	put_count("involuntary_switches", d->involuntary_switches);
@@ -223,10 +234,8 @@ static void put_disturbance(const struct policy_run *run, const struct disturban
 	put("late_start_mean_ns", NULL, d->late_start_mean_ns);
 	put("late_start_max_ns", NULL, d->late_start_max_ns);
 	put_count("line_waits", run->placement.waits);
-	printf(", \"line_ns\": [");
-	for (u32 i = 0; i < run->placement.nr; i++)
-		printf("%s%.1f", i ? ", " : "", run->placement.line_ns[i]);
-	printf("]");
+	put_looks("line_ns", run->placement.line_ns, run->placement.nr);
+	put_looks("work_ns", run->placement.work_ns, run->placement.nr);
 }
 
 void answer(u32 pass, const struct policy_run *run, const struct pass_result *result)

@@ -73,6 +73,7 @@ static inline void kick(struct waiter *w)
 void placement_wait(struct placement *p, const struct native_request *asked,
 		    const s32 *cpus); /* begins anew */
 void placement_look(struct placement *p, const struct native_request *asked, const s32 *cpus);
+double placement_full_speed(const struct placement *p); /* ns, of speed.h; 0: too few looks to say */
 bool placement_near(const struct placement *p, const struct native_request *asked,
 		    u64 when); /* as near as asked for, if at all, at the looks before and after it */
 

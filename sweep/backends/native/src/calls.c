@@ -8,6 +8,7 @@
  * at both ends add is taken off.
  */
 #include "log.h"
+#include "speed.h"
 
 #include <string.h>
 
@@ -115,13 +116,16 @@ static void dispose(struct policy_run *run, struct cpu *c, struct task_call *cal
 	}
 }
 
-static void call_finish(struct policy_run *run, struct cpu *c, struct task_call *call, u64 end)
+/* speed: what a look took of what it should (speed.h). One that slept has waited for others' time. */
+static void call_finish(struct policy_run *run, struct cpu *c, struct task_call *call, u64 end, double speed)
 {
 	bool exits = call->call.kind == CALL_EXIT;
-	double latency = clock_to_ns(end - call->begin) - clock_scale.stamp_ns;
+	double raw = clock_to_ns(end - call->begin) - clock_scale.stamp_ns;
 	u64 last = atomic_load(&run->last_call_end);
 
-	c->calls[c->nr_calls++] = (struct call_record){ latency > 0 ? latency : 0, call->n, exits };
+	raw = raw > 0 ? raw : 0;
+	c->calls[c->nr_calls++] =
+		(struct call_record){ call->slept ? raw : raw * speed, raw, call->n, exits };
 	atomic_store_explicit(&c->busy_until, end + run->jiffy_units, memory_order_relaxed);
 	while (last < end && !atomic_compare_exchange_weak(&run->last_call_end, &last, end))
 		;
@@ -147,9 +151,10 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 {
 	struct context *ctx = c->context;
 	const bool long_call = call->n >= CPUTIME_FROM;
-	u64 cpu_ns = long_call ? monotonic_ns(CLOCK_THREAD_CPUTIME_ID) : 0, begin, end;
-	double took;
+	u64 cpu_ns = long_call ? monotonic_ns(CLOCK_THREAD_CPUTIME_ID) : 0, before, begin, end;
+	double took, speed;
 
+	before = speed_look();
 	ctx->call = call;
 	atomic_store_explicit(&c->busy, true, memory_order_relaxed);
 	begin = clock_now();
@@ -174,18 +179,20 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 		took = cpu < took ? cpu : took;
 	}
 	took -= clock_scale.stamp_ns;
-	c->freeing_ns += took > 0 ? took : 0;
+	speed = at_full_speed(run->full_speed, before, speed_look());
+	c->freeing_ns += took > 0 ? took * speed : 0;
 	ctx->call = NULL;
 	atomic_store_explicit(&c->busy, false, memory_order_relaxed);
 	if (ctx->sleep_cookie) {
 		call->wait_cookie = ctx->sleep_cookie;
+		call->slept = true;
 		ctx->sleep_cookie = 0;
 		call->next = c->asleep;
 		c->asleep = call;
 		atomic_fetch_add(&c->nr_asleep, 1);
 		return;
 	}
-	call_finish(run, c, call, end);
+	call_finish(run, c, call, end, speed);
 	row_done(run, call->mm, call->row);
 }
 

@@ -25,7 +25,7 @@ extern struct clock_scale clock_scale;
 
 #define NEVER UINT64_MAX
 
-/* Finds out which clock it is, its rate and its cost. Takes 50 ms. */
+/* Finds out which clock it is, its rate and its cost. Takes 100 ms. */
 void clock_calibrate(void);
 
 static inline uint64_t monotonic_ns(clockid_t id)

@@ -137,6 +137,9 @@ static void calls(const struct policy_run *run, struct pass_result *result)
 		for (u64 k = 0; k < run->cpus[i].nr_calls; k++) {
 			const struct call_record *call = &run->cpus[i].calls[k];
 
+			result->calls_slow += call->latency_ns < call->raw_ns;
+			result->calls_raw_ns += call->raw_ns;
+			result->calls_ns += call->latency_ns;
 			if (!call->exits) {
 				values[munmaps++] = call->latency_ns;
 				continue;

@@ -192,6 +192,14 @@ static void drain(struct policy_run *run, struct pass_result *result)
 
 /* ---- one pass ---- */
 
+/* As told, or as seen before the pass, if it had to look for long enough. */
+static double clock_of_full_speed(const struct policy_run *run)
+{
+	const double ns = run->req->work_ns > 0 ? run->req->work_ns : placement_full_speed(&run->placement);
+
+	return ns / clock_scale.ns_per_unit;
+}
+
 void run_pass(const struct input *input, s64 nr_rows, struct pass_result *result, struct policy_run **made)
 {
 	struct policy_run *run = *made = setup(input, nr_rows);
@@ -199,6 +207,7 @@ void run_pass(const struct input *input, s64 nr_rows, struct pass_result *result
 	memset(result, 0, sizeof(*result));
 	here = run->main;
 	placement_wait(&run->placement, run->req, run->cpu_set);
+	run->full_speed = clock_of_full_speed(run);
 	urcu_setup(run);
 	urcu_enter(run->main);
 	contexts_start(run);

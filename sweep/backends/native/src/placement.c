@@ -9,11 +9,13 @@
  */
 #define _GNU_SOURCE
 #include "result.h"
+#include "speed.h"
 
 #include <string.h>
 
 #define SAMPLES 7
 #define ROUND_TRIPS 20
+#define SPEED_LOOKS 9
 #define WAIT_NS 20000000     /* between two looks before a pass */
 #define IN_PASS_NS 100000000 /* between two looks in a pass: each takes its CPUs some 0.1 ms */
 
@@ -69,10 +71,20 @@ static double between(s32 here_cpu, s32 there_cpu)
 	return describe(samples, SAMPLES).p50;
 }
 
+/* The median of some looks, where the thread is. */
+static double work(void)
+{
+	double samples[SPEED_LOOKS];
+
+	for (u32 i = 0; i < SPEED_LOOKS; i++)
+		samples[i] = clock_to_ns(speed_look());
+	return describe(samples, SPEED_LOOKS).p50;
+}
+
 /* From the first CPU to the farthest of the others. */
 static double look(struct placement *p, const struct native_request *asked, const s32 *cpus)
 {
-	double farthest = 0;
+	double farthest = 0, took;
 	cpu_set_t before;
 	u64 now;
 
@@ -82,11 +94,13 @@ static double look(struct placement *p, const struct native_request *asked, cons
 
 		farthest = took > farthest ? took : farthest;
 	}
+	took = work();
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
 	now = clock_now();
 	p->next = now + clock_of_ns(IN_PASS_NS);
 	if (p->nr < MAX_LOOKS) {
 		p->at[p->nr] = now;
+		p->work_ns[p->nr] = took;
 		p->line_ns[p->nr++] = farthest;
 	}
 	return farthest;
@@ -123,8 +137,25 @@ bool placement_near(const struct placement *p, const struct native_request *aske
 		return true;
 	while (after < p->nr && p->at[after] <= when)
 		after++;
-	for (u32 i = after ? after - 1 : 0; i <= after && i < p->nr; i++)
+	for (u32 i = after ? after - 1 : 0; i <= after && i < p->nr; i++) {
+		if (asked->work_ns > 0 && p->work_ns[i] > SLOW * asked->work_ns)
+			continue; /* a line takes longer then, wherever the CPUs are */
 		if (p->line_ns[i] < asked->line_from_ns || p->line_ns[i] > asked->line_to_ns)
 			return false;
+	}
 	return true;
+}
+
+#define ENOUGH_LOOKS 20
+#define USUAL_SHARE 0.15 /* as placement.py has it */
+
+double placement_full_speed(const struct placement *p)
+{
+	double looks[MAX_LOOKS];
+
+	if (p->nr < ENOUGH_LOOKS)
+		return 0;
+	memcpy(looks, p->work_ns, p->nr * sizeof(*looks));
+	describe(looks, p->nr); /* sorts them */
+	return looks[(u32)(USUAL_SHARE * p->nr)];
 }

@@ -236,7 +236,7 @@ void request_read(const char *path, struct input *input)
 	if (h->rcu < NATIVE_RCU_SOFTIRQ || h->rcu > NATIVE_RCU_LIBURCU || h->allocator < NATIVE_ALLOC_SLAB ||
 	    h->allocator > NATIVE_ALLOC_MALLOC || h->passes < 1 || h->nr_warmup_rows < 0 ||
 	    h->nr_warmup_rows > h->workload.nr_rows || h->max_drain_ns < 0 || !(h->line_from_ns >= 0) ||
-	    !(h->line_to_ns >= 0) || h->line_patience_ns < 0)
+	    !(h->line_to_ns >= 0) || h->line_patience_ns < 0 || !(h->work_ns >= 0))
 		fail_configuration("rcu %d, allocator %d, passes %d, nr_warmup_rows %d: out of range", h->rcu,
 				   h->allocator, h->passes, h->nr_warmup_rows);
 	take_arrays(&b, input);

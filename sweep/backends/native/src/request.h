@@ -50,6 +50,7 @@ struct native_request {
 	int64_t max_drain_ns;	/* everything must have been freed so long after the last row */
 	double line_from_ns, line_to_ns; /* a pass begins when a line goes between its CPUs in such a time, */
 	int64_t line_patience_ns;	 /* or when it has waited for that so long */
+	double work_ns;			 /* what speed.h's work takes at full speed; 0: nobody knows */
 	struct sim_machine machine;
 	struct sim_workload workload; /* its pointers are not looked at */
 	int32_t nr_cpu_set;	      /* at least machine.nr_cpus; the first ones carry the workload's CPUs */
@@ -61,6 +62,6 @@ struct native_request {
  * int64_t[nr_preempted_quantiles], pressure_t_ns, pressure_permille int64_t[nr_pressure]. */
 
 #define NATIVE_MAGIC "rcubench"
-#define NATIVE_VERSION 3
+#define NATIVE_VERSION 4
 
 #endif

@@ -33,6 +33,8 @@ struct pass_result {
 	double postponed, waiting, ready, overhead;
 	double cpu_ns, freeing_ns, callback_ns; /* in all */
 	double dead_age_sum_ns;
+	double calls_raw_ns, calls_ns; /* sums over all calls: as it was, and at full speed */
+	u64 calls_slow;
 	u64 unlinked, freed, grace_periods, fqs_scans;
 	u64 callbacks_in_ksoftirqd;
 	u64 callbacks_in_all;	 /* those of the drain included */

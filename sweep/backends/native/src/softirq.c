@@ -5,6 +5,7 @@
  * interrupted; what is left goes to ksoftirqd, a thread bound to the same CPU.
  */
 #include "log.h"
+#include "speed.h"
 
 #define MAX_BLIMIT 10000       /* DEFAULT_MAX_RCU_BLIMIT, kernel/rcu/tree.c */
 #define MAX_SOFTIRQ_RESTART 10 /* kernel/softirq.c */
@@ -121,8 +122,10 @@ static bool rcu_core(struct policy_run *run, struct cpu *c, bool idle)
 /* __do_softirq(): restart for as long as the rules allow; true while work is left. */
 static bool softirq_loop(struct policy_run *run, struct cpu *c, bool idle)
 {
-	const u64 start = stamp(here), limit = clock_of_ns(MAX_SOFTIRQ_NS);
-	u64 now = start;
+	const bool in_call = here->call != NULL;
+	const u64 before = in_call ? 0 : speed_look(), start = stamp(here),
+		  limit = clock_of_ns(MAX_SOFTIRQ_NS);
+	u64 now = start, took;
 	bool more = true;
 
 	here->in_softirq = true;
@@ -132,11 +135,13 @@ static bool softirq_loop(struct policy_run *run, struct cpu *c, bool idle)
 		now = stamp(here);
 	}
 	here->in_softirq = false;
+	took = (u64)((double)(now - start) *
+		     at_full_speed(run->full_speed, before, in_call ? 0 : speed_look()));
 	count_max(&here->count.max_stall, now - start);
-	if (!here->call) /* else it is in the call's time already */
-		count(&here->count.callback_time, now - start);
+	if (!in_call) /* else it is in the call's time already, and so is its speed */
+		count(&here->count.callback_time, took);
 	else
-		count(&here->count.callback_time_in_calls, now - start);
+		count(&here->count.callback_time_in_calls, took);
 	return more;
 }
 

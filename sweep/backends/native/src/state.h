@@ -186,14 +186,15 @@ struct task_call {
 	struct mm *mm;
 	u32 row;
 	s32 n, left;
-	u64 begin;	 /* units */
+	u64 begin; /* units */
+	bool slept;
 	u64 wait_cookie; /* asleep in plat_gp_wait() */
 	bool call_ended; /* call_end() has run; only the wait is left */
 	struct task_call *next;
 };
 
 struct call_record {
-	double latency_ns;
+	double latency_ns, raw_ns; /* at full speed, and as it was */
 	s32 n;
 	bool exits;
 };
@@ -316,6 +317,7 @@ struct gp {
 
 struct placement {
 	double line_ns[MAX_LOOKS]; /* look by look: before the pass, during, after */
+	double work_ns[MAX_LOOKS]; /* likewise, of speed.h, on the first CPU */
 	u64 at[MAX_LOOKS];	   /* units */
 	u32 nr, waits;		   /* waits: before the last one at which the pass was still to wait */
 	u64 next;		   /* units; 0: nobody looks, there is one CPU */
@@ -333,9 +335,10 @@ struct policy_run {
 	void *state, **cpu_state;
 	bool kernel_like, offloaded, on_slab, typesafe;
 
-	u64 t0;		 /* time 0 of the workload; units */
-	u64 end;	 /* of the measured span, once known; units */
-	u64 jiffy_units; /* 1e9 / HZ */
+	u64 t0;		   /* time 0 of the workload; units */
+	u64 end;	   /* of the measured span, once known; units */
+	u64 jiffy_units;   /* 1e9 / HZ */
+	double full_speed; /* a look at the speed (speed.h); units; 0: nobody knows */
 	atomic_bool over, readers_over, reclaim_over;
 	atomic_u64 last_call_end;
 	struct waiter rows_over; /* main waits for the CPUs' last rows */

@@ -57,9 +57,9 @@ struct sim_machine {
 	int64_t kswapd_pass_ns; /* time of one balancing pass at one priority */
 
 	/* [costs] */
-	int64_t unlink_ps;	/* per object, all that a call does beside the policy */
-	int64_t call_cold_ps;	/* on top, per call whose CPU has run no policy for call_cool_ps */
-	int64_t object_cold_ps; /* on top, per object that nobody has touched for object_cool_ps */
+	int64_t unlink_ps;	  /* per object, all that a call does beside the policy */
+	int64_t call_cold_ps;	  /* on top, per call whose CPU has run no policy for call_cool_ps */
+	int64_t object_cold_ps;	  /* on top, per object that nobody has touched for object_cool_ps */
 	int64_t object_remote_ps; /* on top, per object that was born on another CPU */
 	int64_t lock_cold_ps, call_rcu_cold_ps,
 		free_cold_ps; /* on top, for the first such step of a CPU after call_cool_ps */

@@ -28,6 +28,7 @@ QUIET: dict[str, Any] = {
     "late_start_mean_ns": 0.0,
     "line_waits": 0,
     "line_ns": [45.0, 45.0],
+    "work_ns": [350.0, 350.0],
 }
 
 

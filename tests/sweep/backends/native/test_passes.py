@@ -195,6 +195,7 @@ def test_disturbance_is_told(program: Path) -> None:
         "late_start_max_ns",
         "line_waits",
         "line_ns",
+        "work_ns",
     }
     assert measured["disturbance"]["own_cpu_ns"] > 0
 

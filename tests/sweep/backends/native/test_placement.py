@@ -36,7 +36,11 @@ class Machine:
     def _run(self, request: Request, *, timeout_s: float) -> Any:
         self.asked.append(request)
         waited, looks = self._passes.pop(0)
-        quiet = fakes.QUIET | {"line_waits": len(waited), "line_ns": waited + looks}
+        quiet = fakes.QUIET | {
+            "line_waits": len(waited),
+            "line_ns": waited + looks,
+            "work_ns": [350.0] * len(waited + looks),
+        }
         return program.answer.passes(fakes.answer(fakes.pass_line(disturbance=quiet)), 1)
 
 

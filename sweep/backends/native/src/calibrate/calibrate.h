@@ -17,6 +17,7 @@
 #define NATIVE_CALIBRATE_H
 #include "../log.h"
 #include "../result.h"
+#include "../speed.h"
 
 /* A series of one round, by exits or repetitions; printed and emptied by series_print(). */
 enum series {
@@ -73,24 +74,10 @@ enum series {
 	NR_SERIES,
 };
 
-/* For single steps: nothing before it is still under way, nothing behind it has begun. */
-static inline u64 clock_fenced(void)
-{
-#if defined(__x86_64__)
-	u64 now;
-
-	_mm_lfence();
-	now = clock_now();
-	_mm_lfence();
-	return now;
-#else
-	atomic_thread_fence(memory_order_seq_cst);
-	return clock_now();
-#endif
-}
 extern double fenced_ns; /* what a pair of them measures of nothing */
 
-void series_add(enum series series, u32 objects, double ns);
+void await_full_speed(void);				     /* or half a second */
+void series_add(enum series series, u32 objects, double ns); /* unless this CPU is slow just now */
 /* What a probe adds while the CPUs are as near each other as they should be (placement.c); where that is less than half of
  * it, it is run again. Where they never are, the round has nothing of it. */
 void series_of(void (*probe)(const struct input *, struct placement *), const struct input *input);

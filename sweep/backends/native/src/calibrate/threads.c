@@ -175,6 +175,7 @@ static void all_of(const s32 *cpus)
 	pthread_getaffinity_np(pthread_self(), sizeof(allowed), &allowed);
 	become(0, cpus[0]);
 	plat_lock_init(NULL, &lock);
+	await_full_speed();
 	lock_alone();
 	atomic_store(&turn, 0);
 	thread = start(lock_partner, &cpus[1]);
