@@ -52,6 +52,7 @@ class Request:
     nr_warmup_rows: int = 0
     seed: int = 1
     max_drain_ns: int = 10_000_000_000
+    work_ns: float = 0.0
     cpus: tuple[int, ...] = tuple(sorted(os.sched_getaffinity(0)))
 
     @classmethod
@@ -95,7 +96,7 @@ class Request:
         fields = [name for name, _ in ffi().typeof("struct sim_machine").fields]
         return {
             "magic": b"rcubench",
-            "version": 3,
+            "version": 4,
             "header_bytes": ffi().sizeof(struct),
             "policy": self.policy.encode(),
             "nr_params": len(self.params),
@@ -106,6 +107,7 @@ class Request:
             "nr_warmup_rows": self.nr_warmup_rows,
             "seed": self.seed,
             "max_drain_ns": self.max_drain_ns,
+            "work_ns": self.work_ns,
             "machine": {name: self.machine[name] for name in fields},
             "workload": workload,
             "nr_cpu_set": len(self.cpus),

@@ -17,6 +17,8 @@ SECOND = 10**9
 
 
 def disturbance(**changes: Any) -> Disturbance:
+    if "line_ns" in changes:
+        changes = {"work_ns": (350.0,) * len(changes["line_ns"])} | changes
     return Disturbance(**QUIET | changes)
 
 
@@ -54,7 +56,7 @@ def test_a_tick_counted_whole_is_no_disturbance() -> None:
 def test_more_of_it_never_counts_less(less: int, more: int, cpu_time_ns: int) -> None:
     less, more = sorted((less, more))
     for field in dataclasses.fields(Disturbance):
-        if field.name.startswith("line_"):  # these may be too small as well
+        if field.name.startswith(("line_", "work_")):  # these may be too small as well
             continue
         few = faults(disturbance(**{field.name: less}), cpu_time_ns, LIMITS)
         many = faults(disturbance(**{field.name: more}), cpu_time_ns, LIMITS)
@@ -69,3 +71,11 @@ def test_looks_before_the_pass_was_to_begin_do_not_count() -> None:
 
 def test_where_nobody_knows_what_a_line_should_take_it_is_no_disturbance() -> None:
     assert faults(disturbance(line_ns=(18.0, 45.0, 230.0)), SECOND) == ()
+
+
+def test_a_look_of_a_slow_cpu_says_nothing_of_where_it_is() -> None:
+    """At a twelfth of its speed, a line takes twelve times as long."""
+    looks = {"line_ns": (42.0, 504.0, 41.0), "line_expected_ns": 42.0, "work_ns": (350.0, 4200.0, 352.0)}
+    assert faults(disturbance(**looks, work_expected_ns=350.0), SECOND) == ()
+    assert faults(disturbance(**looks, work_expected_ns=4200.0), SECOND) != ()
+    assert faults(disturbance(**looks), SECOND) != ()  # nobody knows

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import policies
@@ -198,6 +199,21 @@ def test_disturbance_is_told(program: Path) -> None:
         "work_ns",
     }
     assert measured["disturbance"]["own_cpu_ns"] > 0
+
+
+def test_a_slow_cpus_calls_count_as_at_full_speed(program: Path) -> None:
+    """Told that the work takes a hundredth of what it takes, all of the time is that of a slow CPU."""
+    (plain,) = ask(program, request("per_object")).passes
+    calls = plain["details"]["exit_latency_count"] + plain["details"]["munmap_latency_count"]
+    assert plain["details"]["calls_slow"] == 0  # nobody knows what it should take
+    assert plain["details"]["calls_slowed_by"] == pytest.approx(1)
+    took = float(np.median(plain["disturbance"]["work_ns"]))
+    metrics, details = one_pass(program, request("per_object", work_ns=took / 100))
+    assert details["calls_slow"] == calls
+    assert details["calls_slowed_by"] > 50
+    assert metrics["exit_latency_ns.max"] < plain["metrics"]["exit_latency_ns.max"]
+    assert metrics["retained_bytes.mean"] > 0  # what goes by the tick is what it is
+    assert one_pass(program, request("per_object", work_ns=took * 1e6))[1]["calls_slow"] == 0
 
 
 @pytest.mark.parametrize("name", ["jemalloc", "mimalloc"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *passes: tuple[list[float], list[float]]) -> None:
         self.asked: list[Request] = []
         self._passes = list(passes)
+        self._seen = 0
+        self.work_ns: Callable[[int], float] = lambda look: 350.0
         monkeypatch.setattr(program, "run", self._run)
 
     def _run(self, request: Request, *, timeout_s: float) -> Any:
@@ -39,8 +42,9 @@ class Machine:
         quiet = fakes.QUIET | {
             "line_waits": len(waited),
             "line_ns": waited + looks,
-            "work_ns": [350.0] * len(waited + looks),
+            "work_ns": [self.work_ns(self._seen + k) for k in range(len(waited + looks))],
         }
+        self._seen += len(waited + looks)
         return program.answer.passes(fakes.answer(fakes.pass_line(disturbance=quiet)), 1)
 
 
@@ -118,3 +122,25 @@ def test_one_cpu_has_nobody_to_be_near() -> None:
     (found,) = program.run(fakes.request(), timeout_s=20)
     assert found.disturbance.line_ns == ()
     assert found.disturbance.line_waits == 0
+
+
+def test_how_fast_a_cpu_is_at_full_speed_is_what_it_was_for_some_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = Machine(monkeypatch, ([NEAR] * 40, [NEAR, NEAR]), ([], [NEAR, NEAR]))
+    host.work_ns = lambda look: 4200.0 if look % 3 else 350.0  # slow for two thirds of it
+    placement.one_pass(two_cpus(), timeout_s=1)
+    found = placement.one_pass(two_cpus(), timeout_s=1)
+    first, second = host.asked
+    assert first.work_ns == 0
+    assert second.work_ns == found.disturbance.work_expected_ns == 350.0
+
+
+def test_a_line_that_takes_long_on_a_slow_cpu_is_no_reason_to_measure_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = Machine(monkeypatch, ([], [NEAR] * 10), ([], [NEAR, 12 * NEAR, NEAR]))
+    host.work_ns = lambda look: 350.0 if look < 10 or look % 3 != 2 else 12 * 350.0
+    placement.one_pass(two_cpus(), timeout_s=1)
+    placement.one_pass(two_cpus(), timeout_s=1)
+    assert len(host.asked) == 2
