@@ -131,7 +131,7 @@ def _measurement(metrics: Mapping[str, Any]) -> Measurement:
 
 
 def _disturbance(values: Mapping[str, Any]) -> Disturbance:
-    looks = {
+    looks: dict[str, Any] = {
         name: tuple(_number(name, each) for each in _typed(values.get(name), list, name))
         for name in ("line_ns", "work_ns")
     }
