@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from rich.console import Console
 
-from sweep import calibrate_command, calibrated
+from sweep import calibrated
 from sweep import machine as machines
 from sweep.agreement import files, kernel, model, native, run, sample, settings, tables
 from sweep.agreement.kept import Kept
@@ -121,7 +121,7 @@ class _Between:
             raise InputError("--calibrate: between passes of the native backend only; use `calibrate` first")
         calibrated.check_place("--calibrate", options.calibrate)
         declared = NativeOptions(cpus=options.cpus).settings().cpus
-        timeout_s = calibrate_command.timeout_s(1)
+        timeout_s = calibrated.timeout_s(1)
         constants = {name: value for name, value in machine.resolved().items() if run.is_measured(name)}
         key = json.dumps(
             [evaluator.machine_key(), program.digest(calibration.path()), constants], sort_keys=True
@@ -142,7 +142,7 @@ class _Between:
         assert path is not None
         series = self._rounds.series()
         costs = tuple(calibration.costs(series, self._machine, np.random.default_rng(self._options.seed)))
-        found = calibrate_command.of_this_machine(
+        found = calibrated.of_this_machine(
             costs,
             series,
             Fingerprint.take(),

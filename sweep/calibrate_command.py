@@ -6,7 +6,7 @@ import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.console import Console
 from sweep import calibrated
 from sweep import machine as machines
 from sweep.agreement.model import AgreementError
-from sweep.backends.costs import Cost, Series, evaluate
+from sweep.backends.costs import evaluate
 from sweep.backends.evaluator import EvaluationError
 from sweep.backends.kernel import calibration as lab_calibration
 from sweep.backends.kernel.boot import BootSettings
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Backend: TypeAlias = Literal["native", "kernel"]
-
-TIMEOUT_ROUNDS: Final = 30.0
-"""Times what the rounds take on a quiet machine, until the program is given up: it may wait most of the time for
-virtual CPUs to be near each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +78,10 @@ def _native(options: CalibrateOptions, machine: machines.Machine, messages: Cons
     declared = NativeOptions(cpus=options.cpus).settings().cpus
     seconds = options.rounds * calibration.ROUND_S
     with messages.status(f"{options.rounds} rounds, about {seconds:.0f} s on a quiet machine"):
-        series = calibration.measure(machine, declared, options.rounds, timeout_s(options.rounds))
+        series = calibration.measure(machine, declared, options.rounds, calibrated.timeout_s(options.rounds))
     costs = tuple(calibration.costs(series, machine, np.random.default_rng(options.seed)))
     command = f"calibrate --machine {options.machine}"
-    return of_this_machine(costs, series, Fingerprint.take(), command)
-
-
-def timeout_s(rounds: int) -> float:
-    """For so many rounds of the native benchmark."""
-    return 60 + TIMEOUT_ROUNDS * rounds * calibration.ROUND_S
-
-
-def of_this_machine(
-    costs: tuple[Cost, ...], series: Series, fingerprint: Fingerprint, command: str
-) -> Calibrated:
-    """Costs of the native benchmark. command: what measured them."""
-    return Calibrated(
-        figures="measured on this machine, user space",
-        where="in user space",
-        key=fingerprint.key(),
-        summary=fingerprint.summary(),
-        document=fingerprint.document(),
-        command=command,
-        costs=costs,
-        given=calibration.GIVEN,
-        series=series,
-    )
+    return calibrated.of_this_machine(costs, series, Fingerprint.take(), command)
 
 
 def _kernel(options: CalibrateOptions, machine: machines.Machine, messages: Console) -> Calibrated:

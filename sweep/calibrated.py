@@ -8,10 +8,17 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sweep import paths
 from sweep.backends.costs import Cost, Series
+from sweep.backends.native import calibration
+from sweep.backends.native.fingerprint import Fingerprint
 from sweep.errors import InputError
+
+TIMEOUT_ROUNDS: Final = 30.0
+"""Times what the rounds take on a quiet machine, until the program is given up: it may wait most of the time for
+virtual CPUs to be near each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,28 @@ class Calibrated:
     given: Mapping[str, tuple[float, str]]
     series: Series
     remarks: tuple[str, ...] = ()
+
+
+def timeout_s(rounds: int) -> float:
+    """For so many rounds of the native benchmark."""
+    return 60 + TIMEOUT_ROUNDS * rounds * calibration.ROUND_S
+
+
+def of_this_machine(
+    costs: tuple[Cost, ...], series: Series, fingerprint: Fingerprint, command: str
+) -> Calibrated:
+    """Costs of the native benchmark. command: what measured them."""
+    return Calibrated(
+        figures="measured on this machine, user space",
+        where="in user space",
+        key=fingerprint.key(),
+        summary=fingerprint.summary(),
+        document=fingerprint.document(),
+        command=command,
+        costs=costs,
+        given=calibration.GIVEN,
+        series=series,
+    )
 
 
 def profile(base: str, found: Calibrated, date: datetime.date, rounds: int) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import workloads
-from sweep import calibrate_command, machine
+from sweep import machine
 from sweep.backends import simulator
 from sweep.backends.costs import Cost, gather_counts
 from sweep.backends.native import calibration, placement
@@ -21,6 +21,7 @@ from sweep.backends.native.calibration import EXIT, LARGE, OFFLOADED, SMALL
 from sweep.backends.native.errors import NativeError, NativeUnavailableError
 from sweep.backends.native.fingerprint import Fingerprint
 from sweep.backends.native.request import Request
+from sweep.calibrated import of_this_machine
 from sweep.calibrated import profile as profile_text
 from sweep.trial import Interval
 
@@ -247,7 +248,7 @@ def test_the_profile_loads_states_every_cost_with_its_interval_and_simulates(tmp
     found = tuple(costs_of(answer(5), 5).values())
     path = tmp_path / "mine.yaml"
     series = calibration.read(answer(5), 5)
-    calibrated = calibrate_command.of_this_machine(found, series, fingerprint, "calibrate --machine vm-2cpu")
+    calibrated = of_this_machine(found, series, fingerprint, "calibrate --machine vm-2cpu")
     path.write_text(profile_text("vm-2cpu", calibrated, datetime.date(2026, 1, 2), 5))
     profile = machine.load(path)
     entries = dict(profile.entries())
