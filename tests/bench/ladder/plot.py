@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ NAMES: Final = {
     UNTAUGHT: "native only, nsga2 without presets and defaults",
 }
 _STEPS: Final = 400
+_LINE: Final = 80  # characters that fit above the plot
 
 
 def draw(title: str, runs: Sequence[Mapping[str, Course]], path: Path) -> None:
@@ -35,7 +37,7 @@ def draw(title: str, runs: Sequence[Mapping[str, Course]], path: Path) -> None:
     axes.axhline(SHARE, color="black", linewidth=0.8, linestyle=":")
     many = f"median and quartiles of {len(runs)} seeds" if len(runs) > 1 else "one seed"
     axes.set(
-        title=title,
+        title=textwrap.fill(title, _LINE),
         xlabel="native time (s)",
         ylabel=f"share of the final hypervolume\n({many})",
         xlim=(0, end_s),
