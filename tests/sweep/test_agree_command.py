@@ -185,3 +185,43 @@ def test_a_calibration_program_that_crashes_is_told(tmp_path: Path, monkeypatch:
     result = invoke("calibrate", "--rounds", 3)
     assert result.exit_code == 2
     assert "killed by SIGSEGV" in words(result.stderr)
+
+
+# -- calibrating between the passes --
+
+
+def test_a_profile_that_was_calibrated_between_the_passes_is_what_is_compared(
+    command: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "calibrate.py"
+    path.write_text(f"#!{sys.executable} -IS\nimport sys\nsys.stdin.buffer.read()\nprint({answer(1)!r})\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(calibration, "path", lambda: path)
+    mine = tmp_path / "mine.yaml"
+    result = invoke(*command, "--calibrate", mine)
+    assert result.exit_code == 0, result.output
+    profile = dict(machine.load(mine).entries())
+    assert profile["costs.object_remote_ns"].value == pytest.approx(70)
+    assert model.load(tmp_path / "out" / "agreement.json").machine == "mine"
+    rounds = (tmp_path / "out" / "calibration.jsonl").read_text()
+    assert len(rounds.splitlines()) >= 3
+    path.write_text("#!/bin/false\n")
+    path.chmod(0o755)
+    assert invoke(*command).exit_code == 0  # with the profile of before, nothing is calibrated
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--calibrate", "mine.txt"), "--calibrate mine.txt: expected a name that ends in .yaml"),
+        (("--calibrate", "nowhere/mine.yaml"), "no folder"),
+        (("--calibrate", "mine.yaml", "--backend", "kernel"), "native backend only"),
+    ],
+)
+def test_where_there_is_no_calibrating_one_message_says_so(
+    command: tuple[object, ...], options: tuple[object, ...], told: str
+) -> None:
+    result = invoke(*command, *options)
+    assert result.exit_code == 2, result.output
+    assert told in words(result.stderr)
+    assert "Traceback" not in result.output

@@ -18,7 +18,7 @@ class Limits:
     steal_share, others_share: time that others took is time in which a row began late or ran long. 2 % is what
     a bare host's own housekeeping takes. /proc/stat counts in ticks of 1/USER_HZ = 10 ms, so two ticks are
     always allowed (tick_allowance_ns): one may have been counted whole for a moment's work. switches_per_cpu_s:
-    our own readers wake up to 2,000 times a second on each CPU and may preempt it each time, and our RCU
+    our own readers run up to 2,000 times a second on each CPU, mostly while it sleeps, and our RCU
     threads some hundred times; beyond twice that it is somebody else. major_faults: none; all memory is there
     before the start, so one waits for a disk. late_start_mean_ns: a sleeping CPU thread is woken some 50 us
     before its row is due and polls, so rows begin within some microseconds; 100 us means that it did not get
