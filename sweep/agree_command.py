@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import time
@@ -78,7 +77,7 @@ def agree(options: AgreeOptions, form: str) -> int:
     directory = options.output or DIRECTORY / machine.name
     directory.mkdir(parents=True, exist_ok=True)
     kept = Kept(directory / files.MEASURED)
-    between = _Between(options, machine, directory)
+    between = _Between(options, machine, directory, options.calibrate) if options.calibrate else None
     with messages.status("") as status, _host(options, machine, directory, messages) as host:
 
         def progress(done: int, of: int) -> None:
@@ -94,8 +93,7 @@ def agree(options: AgreeOptions, form: str) -> int:
             seed=options.seed,
             clock=time.time,
             progress=progress,
-            before_pass=between.before_pass,
-            calibrated=between.profile if options.calibrate else None,
+            between=between,
         )
     files.write(directory, found, wanted.shown)
     for workload, configuration, why in found.failed:
@@ -111,15 +109,13 @@ def agree(options: AgreeOptions, form: str) -> int:
 
 
 class _Between:
-    """What is calibrated between the passes: nothing, unless a profile is asked for."""
+    """Rounds of the native benchmark's calibration between its passes, and the profile in `path` that comes of them."""
 
-    def __init__(self, options: AgreeOptions, machine: machines.Machine, directory: Path) -> None:
-        self._options, self._machine = options, machine
-        if options.calibrate is None:
-            return
+    def __init__(self, options: AgreeOptions, machine: machines.Machine, directory: Path, path: Path) -> None:
         if options.backend != "native":
             raise InputError("--calibrate: between passes of the native backend only; use `calibrate` first")
-        calibrated.check_place("--calibrate", options.calibrate)
+        calibrated.check_place("--calibrate", path)
+        self._options, self._machine, self._path = options, machine, path
         declared = NativeOptions(cpus=options.cpus).settings().cpus
         timeout_s = calibrated.timeout_s(1)
         constants = {name: value for name, value in machine.resolved().items() if run.is_measured(name)}
@@ -133,24 +129,16 @@ class _Between:
         )
 
     def before_pass(self, done: int, of: int) -> None:
-        if self._options.calibrate is not None:
-            self._rounds.before_pass(done, of)
+        self._rounds.before_pass(done, of)
 
     def profile(self) -> machines.Machine:
         """Written, and read as others will read it."""
-        path = self._options.calibrate
-        assert path is not None
-        series = self._rounds.series()
+        base, series = self._options.machine, self._rounds.series()
         costs = tuple(calibration.costs(series, self._machine, np.random.default_rng(self._options.seed)))
         found = calibrated.of_this_machine(
-            costs,
-            series,
-            Fingerprint.take(),
-            f"agree --machine {self._options.machine} --calibrate",
+            costs, series, Fingerprint.take(), f"agree --machine {base} --calibrate"
         )
-        today = datetime.datetime.now(datetime.UTC).date()
-        calibrated.write(path, calibrated.profile(self._options.machine, found, today, len(self._rounds)))
-        return machines.load(path)
+        return calibrated.save(self._path, base, found, len(self._rounds))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +59,7 @@ def calibrate(options: CalibrateOptions, form: str) -> int:
     measure = _native if options.backend == "native" else _kernel
     found = measure(options, machine, messages)
     if options.output is not None:
-        today = datetime.datetime.now(datetime.UTC).date()
-        calibrated.write(options.output, calibrated.profile(options.machine, found, today, options.rounds))
-        machines.load(options.output)  # what was written is what others will read
+        calibrated.save(options.output, options.machine, found, options.rounds)
         messages.print(f"written: {options.output}", style="dim", markup=False, soft_wrap=True)
     if form == "json":
         print(json.dumps(_document(found), indent=2))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sweep import machine as machines
 from sweep import paths
 from sweep.backends.costs import Cost, Series
 from sweep.backends.native import calibration
@@ -108,8 +109,9 @@ def check_place(option: str, path: Path) -> None:
         raise InputError(f"{option} {path}: not a regular file; choose another place")
 
 
-def write(path: Path, text: str) -> None:
-    """A profile, whole or not at all. Raises InputError."""
+def save(path: Path, base: str, found: Calibrated, rounds: int) -> machines.Machine:
+    """Today's profile in that file, whole or not at all; as others will read it. Raises InputError."""
+    text = profile(base, found, datetime.datetime.now(datetime.UTC).date(), rounds)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -118,3 +120,4 @@ def write(path: Path, text: str) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         partial.unlink(missing_ok=True)
+    return machines.load(path)

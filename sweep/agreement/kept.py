@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweep.agreement.model import AgreementError
+from sweep.agreement import lines
 from sweep.trial import Configuration, Measurement
 
 
@@ -40,20 +38,7 @@ class Kept:
     def __init__(self, path: Path) -> None:
         """Raises AgreementError for a file that is something else."""
         self.path = path
-        self._records: dict[str, Record] = {}
-        whole = 0
-        text = path.read_bytes() if path.exists() else b""
-        for number, line in enumerate(text.splitlines(keepends=True), start=1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                record = _parse(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                raise AgreementError(f"{path}:{number}: not a record of a measured pass") from None
-            self._records[record.key] = record
-            whole += len(line)
-        if whole < len(text):
-            os.truncate(path, whole)
+        self._records = {each.key: each for each in lines.read(path, _parse, "a record of a measured pass")}
 
     def get(self, key: str) -> Record | None:
         return self._records.get(key)
@@ -64,10 +49,7 @@ class Kept:
 
     def add(self, record: Record) -> None:
         """On disk when this returns. Raises OSError."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_document(record)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        lines.append(self.path, _document(record))
         self._records[record.key] = record
 
 

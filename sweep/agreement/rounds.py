@@ -6,16 +6,14 @@ know. Each round is kept as it ends, as passes are.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from sweep.agreement.model import AgreementError
+from sweep.agreement import lines
 from sweep.backends.costs import Series
 
 EVERY: Final = 24
@@ -33,22 +31,8 @@ class Rounds:
         self.path = path
         self._key = key
         self._measure = measure
-        self._found: dict[int, Series] = {}
-        whole = 0
-        text = path.read_bytes() if path.exists() else b""
-        for number, line in enumerate(text.splitlines(keepends=True), start=1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                document = json.loads(line)
-                place, series = int(document["place"]), _parse(document["series"])
-                if document["key"] == key:
-                    self._found[place] = series
-            except (ValueError, KeyError, TypeError):
-                raise AgreementError(f"{path}:{number}: not a round of a calibration") from None
-            whole += len(line)
-        if whole < len(text):
-            os.truncate(path, whole)
+        rounds = lines.read(path, _parse, "a round of a calibration")
+        self._found = {place: series for of, place, series in rounds if of == key}
 
     def before_pass(self, done: int, of: int) -> None:
         """Before a pass, of which `done` come before it and there are `of` in all: a round, if its time has come and it
@@ -57,11 +41,7 @@ class Rounds:
         if done % every or done in self._found:
             return
         series = self._measure()
-        line = json.dumps({"key": self._key, "place": done, "series": _document(series)})
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        lines.append(self.path, {"key": self._key, "place": done, "series": _document(series)})
         self._found[done] = series
 
     def __len__(self) -> int:
@@ -82,9 +62,9 @@ def _document(series: Series) -> list[list[object]]:
     ]
 
 
-def _parse(document: list[tuple[str, int, list[float | None]]]) -> Series:
-    """Raises ValueError where it is not of one round."""
+def _parse(document: dict[str, Any]) -> tuple[str, int, Series]:
+    """Key, place and series. Raises ValueError, KeyError or TypeError where it is something else."""
     found = {}
-    for name, objects, (ns,) in document:
+    for name, objects, (ns,) in document["series"]:
         found[str(name), int(objects)] = np.array([np.nan if ns is None else float(ns)])
-    return found
+    return str(document["key"]), int(document["place"]), found

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
@@ -68,6 +68,16 @@ class Host:
     measure: Measure
     where: str = USER_SPACE
     heeds: frozenset[str] | None = None
+
+
+class Between(Protocol):
+    """A calibration between the passes."""
+
+    def before_pass(self, done: int, of: int) -> None:
+        """`done`: passes that come before, of so many."""
+
+    def profile(self) -> Machine:
+        """When all is measured: what is compared, which differs from the machine's profile in its costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +144,12 @@ def compare(
     seed: int,
     clock: Callable[[], float],
     progress: Callable[[int, int], None] = lambda done, of: None,
-    before_pass: Callable[[int, int], None] = lambda done, of: None,
-    calibrated: Callable[[], Machine] | None = None,
+    between: Between | None = None,
 ) -> Comparison:
     """Measure what `kept` does not have, simulate everything, and say how well they agree.
 
-    configurations: the baseline first. clock: Unix time in s. progress, before_pass: called with the number of passes
-    that are measured, and of all. calibrated: called when all is measured, to the profile that is compared, which has
-    other costs than `machine`; None: that one.
+    configurations: the baseline first. clock: Unix time in s. progress: called with the number of passes that
+    are measured, and of all. between: what calibrates between the passes; None: `machine` is what is compared.
 
     Raises AgreementError where the machine fails again and again (what was measured is kept), and
     SimulationError.
@@ -155,7 +163,8 @@ def compare(
     records: list[Record] = []
     for done, item in enumerate(items):
         progress(done, len(items))
-        before_pass(done, len(items))
+        if between:
+            between.before_pass(done, len(items))
         scene = found[item.workload]
         key = item_key(item, scene, machine, host, seed)
         record = kept.get(key)
@@ -164,8 +173,8 @@ def compare(
             kept.add(record)
         records.append(record)
     progress(len(items), len(items))
-    if calibrated:
-        machine = calibrated()
+    if between:
+        machine = between.profile()
         simulated = _simulated(found, machine, configurations, seed)
     pairs: list[assess.Pair] = []
     failed = [(*pair, f"takes more than {settings.longest_s:g} s") for pair in simulated if pair not in short]
