@@ -116,7 +116,7 @@ static void dispose(struct policy_run *run, struct cpu *c, struct task_call *cal
 	}
 }
 
-/* speed: what a look took of what it should (speed.h). One that slept has waited for others' time. */
+/* speed: what its time is multiplied by (speed.h), unless it slept: waiting is no work. */
 static void call_finish(struct policy_run *run, struct cpu *c, struct task_call *call, u64 end, double speed)
 {
 	bool exits = call->call.kind == CALL_EXIT;

@@ -138,7 +138,7 @@ bool placement_near(const struct placement *p, const struct native_request *aske
 	while (after < p->nr && p->at[after] <= when)
 		after++;
 	for (u32 i = after ? after - 1 : 0; i <= after && i < p->nr; i++) {
-		if (asked->work_ns > 0 && p->work_ns[i] > SLOW * asked->work_ns)
+		if (speed_is_slow(asked->work_ns, p->work_ns[i]))
 			continue; /* a line takes longer then, wherever the CPUs are */
 		if (p->line_ns[i] < asked->line_from_ns || p->line_ns[i] > asked->line_to_ns)
 			return false;

@@ -47,12 +47,18 @@ static inline uint64_t speed_look(void)
 	return clock_fenced() - begin;
 }
 
-/* What a time is to be multiplied by. full: what a look should take; 0: nobody knows. */
+/* full: what a look should take, in the same unit; 0: nobody knows. */
+static inline bool speed_is_slow(double full, double took)
+{
+	return full > 0 && took > SLOW * full;
+}
+
+/* What a time is to be multiplied by. */
 static inline double at_full_speed(double full, uint64_t before, uint64_t after)
 {
 	const double took = (double)(before < after ? before : after);
 
-	return full > 0 && took > SLOW * full ? full / took : 1;
+	return speed_is_slow(full, took) ? full / took : 1;
 }
 
 #endif

@@ -81,7 +81,7 @@ static double full_speed; /* speed.h; units */
 
 static bool slow(void)
 {
-	return full_speed > 0 && (double)speed_look() > SLOW * full_speed;
+	return speed_is_slow(full_speed, (double)speed_look());
 }
 
 /* A CPU that is slow is so for some 20 to 150 ms. */
