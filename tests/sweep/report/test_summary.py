@@ -39,7 +39,7 @@ def test_three_sentences_that_can_be_acted_on(
     assert all(s[0].isupper() and s.endswith(".") and ". " not in s for s in said)
     assert words in " ".join(said)
     assert "simulated" in said[2]
-    assert "36 of 38 unit costs of vm-2cpu are guesses" in said[2]
+    assert "37 of 39 unit costs of vm-2cpu are guesses" in said[2]
     assert "`mm_ref`" in said[2]
 
 

@@ -119,7 +119,7 @@ def test_three_sentences_that_begin_with_what_to_set(made: Made) -> None:
     assert "Linux 6.4–6.14" in spoken[1]
     assert "Linux 6.15 and later" in spoken[1]
     assert "simulated" in spoken[2]
-    assert "36 of 38 unit costs of vm-2cpu" in spoken[2]
+    assert "37 of 39 unit costs of vm-2cpu" in spoken[2]
     plain = text.replace("`", "")
     assert all(sentence in plain for sentence in spoken)
 
@@ -182,7 +182,7 @@ def test_scope_and_evidence_are_there(made: Made) -> None:
         assert EVIDENCE.store_digest in said
         assert f"{standing.measured} measured ({standing.feasible} feasible)" in said
         assert f"{asked.sampler}, seed {asked.seed}" in said
-        assert "36 of 38" in said
+        assert "37 of 39" in said
         assert all(bound in said.replace("&lt;", "<") for bound in map(str, asked.bounds()))
 
 
