@@ -51,7 +51,6 @@ void pass_free(struct policy_run *run);
 void contexts_setup(struct policy_run *run);
 void contexts_start(struct policy_run *run);
 void contexts_join(struct policy_run *run, enum role role);
-void contexts_cpu_time(struct policy_run *run, bool end);
 void sleep_ns(u64 ns);
 void bind_thread(pthread_t thread, const s32 *cpus, u32 nr);
 void idle_polls(const struct input *input);
@@ -85,6 +84,13 @@ void row_start(struct policy_run *run, struct cpu *c);
 void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call);
 struct task_call *call_take_woken(struct policy_run *run, struct cpu *c);
 void mm_stop_all(struct policy_run *run);
+
+/* cputime.c: a stretch of a thread's work, between two looks at its CPU's speed; the end gives ns of CPU time, as at full
+ * speed. What came before a stretch does not count as preemption if the thread says so then. */
+#define SUSPICIOUS_NS 10000 /* after a longer time a system call tells how long others ran */
+void preempted_from_now(void);
+struct stretch stretch_begin(void);
+double stretch_end(struct policy_run *run, struct stretch *s);
 
 /* cpu.c */
 void cpu_main(struct context *ctx);

@@ -8,12 +8,8 @@
  * at both ends add is taken off.
  */
 #include "log.h"
-#include "speed.h"
 
 #include <string.h>
-
-#define CPUTIME_FROM \
-	32 /* objects; in a shorter call the two system calls would weigh more than what they tell */
 
 static void mm_begin(struct policy_run *run, struct mm *mm)
 {
@@ -150,16 +146,14 @@ static void row_done(struct policy_run *run, struct mm *mm, u32 row)
 void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 {
 	struct context *ctx = c->context;
-	const bool long_call = call->n >= CPUTIME_FROM;
-	u64 cpu_ns = long_call ? monotonic_ns(CLOCK_THREAD_CPUTIME_ID) : 0, before, begin, end;
-	double took, speed;
+	struct stretch s;
 
-	before = speed_look();
 	ctx->call = call;
+	ctx->longest_softirq = 0;
 	atomic_store_explicit(&c->busy, true, memory_order_relaxed);
-	begin = clock_now();
+	s = stretch_begin();
 	if (!call->begin) {
-		call->begin = begin;
+		call->begin = s.begin;
 		if (run->policy->call_begin)
 			run->policy->call_begin(run, &call->call);
 	}
@@ -170,17 +164,9 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 		if (run->policy->call_end)
 			run->policy->call_end(run, &call->call);
 	}
-	end = clock_now();
+	c->freeing_ns += stretch_end(run, &s);
 	check_no_locks(run, "call_end()");
-	took = clock_to_ns(end - begin);
-	if (long_call) {
-		double cpu = (double)(monotonic_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns);
-
-		took = cpu < took ? cpu : took;
-	}
-	took -= clock_scale.stamp_ns;
-	speed = at_full_speed(run->full_speed, before, speed_look());
-	c->freeing_ns += took > 0 ? took * speed : 0;
+	count_max(&ctx->count.max_stall, (u64)((double)ctx->longest_softirq * s.speed));
 	ctx->call = NULL;
 	atomic_store_explicit(&c->busy, false, memory_order_relaxed);
 	if (ctx->sleep_cookie) {
@@ -192,7 +178,7 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 		atomic_fetch_add(&c->nr_asleep, 1);
 		return;
 	}
-	call_finish(run, c, call, end, speed);
+	call_finish(run, c, call, s.end, s.speed);
 	row_done(run, call->mm, call->row);
 }
 

@@ -210,12 +210,18 @@ void cpu_main(struct context *ctx)
 	struct policy_run *run = ctx->run;
 	struct cpu *c = ctx->cpu;
 
+	u64 looked = 0;
+
 	c->next_tick = time_of_jiffy(run, 1);
 	while (!flag(&run->over)) {
 		const unsigned ticket = waiter_ticket(&c->waiter);
 		u64 now = clock_now(), due;
 		struct task_call *call;
 
+		if (now - looked >
+		    clock_of_ns(SUSPICIOUS_NS)) /* it has slept, or was preempted before any call */
+			preempted_from_now();
+		looked = now;
 		if (c->tick_stopped && now >= c->next_tick) {
 			c->next_tick = time_of_jiffy(run, jiffies_at(run, ctx, now) + 1);
 			c->tick_stopped = false;

@@ -154,34 +154,6 @@ static void calls(const struct policy_run *run, struct pass_result *result)
 	free(values);
 }
 
-/*
- * CPU time of disposal: the calls' (softirqs that interrupt them included), that of softirqs in between, and all of
- * the kernel threads that free or hand over. The grace-period thread is none of these, as in the simulator; the cost
- * of liburcu's synchronize_rcu() is no kernel's. Nor are timers and readers.
- */
-static void cpu_time(const struct policy_run *run, struct pass_result *result)
-{
-	static const enum role disposes[] = { ROLE_KSOFTIRQD, ROLE_KWORKER, ROLE_RCUOG,
-					      ROLE_RCUOP,     ROLE_KSWAPD,  ROLE_URCU };
-	double in_calls = 0;
-
-	for (u32 i = 0; i < run->nr_contexts; i++)
-		result->cpu_of_role_ns[run->contexts[i].role] += (double)run->contexts[i].cpu_ns;
-	for (u32 i = 0; i < run->nr_cpus; i++) {
-		const struct counters *c = &run->cpus[i].context->count;
-
-		result->cpu_ns += run->cpus[i].freeing_ns + clock_to_ns(atomic_load(&c->callback_time));
-		result->callback_ns += clock_to_ns(atomic_load(&c->callback_time));
-		in_calls += clock_to_ns(atomic_load(&c->callback_time_in_calls));
-	}
-	for (size_t i = 0; i < sizeof(disposes) / sizeof(disposes[0]); i++) {
-		result->cpu_ns += result->cpu_of_role_ns[disposes[i]];
-		result->callback_ns += result->cpu_of_role_ns[disposes[i]];
-	}
-	result->callback_ns += in_calls;
-	result->freeing_ns = result->cpu_ns - result->callback_ns;
-}
-
 void metrics_finish(struct policy_run *run, struct pass_result *result)
 {
 	const double span = (double)(run->end - run->t0), bytes = run->m.object_bytes;

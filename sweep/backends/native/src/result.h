@@ -57,6 +57,10 @@ struct level pinned_slab_bytes(const struct policy_run *run);
 void metrics_totals(struct policy_run *run, struct pass_result *result);
 void metrics_finish(struct policy_run *run, struct pass_result *result);
 
+/* cputime.c */
+void contexts_cpu_time(struct policy_run *run, bool end);
+void cpu_time(const struct policy_run *run, struct pass_result *result);
+
 /* disturbance.c */
 struct usage usage_now(const struct policy_run *run);
 struct disturbance disturbance_of(const struct policy_run *run, const struct usage *before,

@@ -5,7 +5,6 @@
  * interrupted; what is left goes to ksoftirqd, a thread bound to the same CPU.
  */
 #include "log.h"
-#include "speed.h"
 
 #define MAX_BLIMIT 10000       /* DEFAULT_MAX_RCU_BLIMIT, kernel/rcu/tree.c */
 #define MAX_SOFTIRQ_RESTART 10 /* kernel/softirq.c */
@@ -122,10 +121,8 @@ static bool rcu_core(struct policy_run *run, struct cpu *c, bool idle)
 /* __do_softirq(): restart for as long as the rules allow; true while work is left. */
 static bool softirq_loop(struct policy_run *run, struct cpu *c, bool idle)
 {
-	const bool in_call = here->call != NULL;
-	const u64 before = in_call ? 0 : speed_look(), start = stamp(here),
-		  limit = clock_of_ns(MAX_SOFTIRQ_NS);
-	u64 now = start, took;
+	const u64 start = stamp(here), limit = clock_of_ns(MAX_SOFTIRQ_NS);
+	u64 now = start;
 	bool more = true;
 
 	here->in_softirq = true;
@@ -135,13 +132,31 @@ static bool softirq_loop(struct policy_run *run, struct cpu *c, bool idle)
 		now = stamp(here);
 	}
 	here->in_softirq = false;
-	took = (u64)((double)(now - start) *
-		     at_full_speed(run->full_speed, before, in_call ? 0 : speed_look()));
-	count_max(&here->count.max_stall, now - start);
-	if (!in_call) /* else it is in the call's time already, and so is its speed */
-		count(&here->count.callback_time, took);
-	else
+	return more;
+}
+
+/* In a call it is in the call's time already, and as fast as that. */
+static bool softirq_timed(struct policy_run *run, struct cpu *c, bool idle)
+{
+	bool more;
+
+	if (here->call) {
+		const u64 start = clock_now();
+		u64 took;
+
+		more = softirq_loop(run, c, idle);
+		took = here->last_stamp - start;
+		here->longest_softirq = (u64)max_s64((s64)here->longest_softirq, (s64)took);
 		count(&here->count.callback_time_in_calls, took);
+	} else {
+		struct stretch s = stretch_begin();
+		u64 took;
+
+		more = softirq_loop(run, c, idle);
+		took = clock_of_ns(stretch_end(run, &s));
+		count_max(&here->count.max_stall, took);
+		count(&here->count.callback_time, took);
+	}
 	return more;
 }
 
@@ -152,7 +167,7 @@ void softirq_burst(struct policy_run *run, struct cpu *c)
 	bool more;
 
 	lock_take(&c->softirq_lock);
-	more = softirq_loop(run, c, idle);
+	more = softirq_timed(run, c, idle);
 	lock_drop(&c->softirq_lock);
 	if (more)
 		kick(&c->ksoftirqd);
@@ -177,7 +192,7 @@ void ksoftirqd_main(struct context *ctx)
 		kthread_arrives(run);
 		lock_take(&c->softirq_lock);
 		set_flag(&c->ksoftirqd_runs, true);
-		softirq_loop(run, c, false);
+		softirq_timed(run, c, false);
 		set_flag(&c->ksoftirqd_runs, false);
 		lock_drop(&c->softirq_lock);
 		kthread_leaves(c);

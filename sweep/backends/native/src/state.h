@@ -71,6 +71,7 @@ struct counters { /* each written by one thread; others may read */
 	atomic_u64 posted, freed, sections, sections_skipped, preempted_sections, exit_waits;
 	atomic_s64 alloc_bytes;
 	atomic_u64 max_stall, callback_time, callback_time_in_calls; /* units of clock_now() */
+	atomic_u64 looks, worked, worked_at_full;		     /* likewise; cputime.c */
 };
 #define NR_COUNTERS (sizeof(struct counters) / sizeof(atomic_u64))
 
@@ -96,6 +97,11 @@ struct task_call;
 
 struct urcu_chunk;
 
+struct stretch { /* cputime.c */
+	u64 look, begin, end;
+	double cpu_ns, speed; /* without preemption, and what that is to be multiplied by */
+};
+
 /* What a thread is to the policy that it runs. */
 struct context {
 	struct policy_run *run;
@@ -119,7 +125,11 @@ struct context {
 	pthread_t thread;
 	bool started;
 	void (*body)(struct context *);
-	u64 cpu_ns_before, cpu_ns; /* of this thread: at the start, in the measured span */
+	struct stretch stretch;	      /* of a kernel thread that runs */
+	u64 mark, mark_cpu_ns;	      /* two clocks, at one time: between marks they differ by preemption */
+	u64 longest_softirq;	      /* of the call in progress, as it was */
+	double cpu_ns_before, cpu_ns; /* of this thread: at the start, in the measured span */
+	double callback_ns;	      /* in the span, of softirqs outside of calls */
 	long involuntary_switches;
 } cache_aligned;
 

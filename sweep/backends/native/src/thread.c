@@ -49,11 +49,17 @@ struct cpu *kthread_arrives(struct policy_run *run)
 
 	atomic_fetch_add(&c->kthreads, 1);
 	gp_context_switch(c);
+	preempted_from_now();
+	here->stretch = stretch_begin();
 	return c;
 }
 
 void kthread_leaves(struct cpu *c)
 {
+	const double ns = stretch_end(here->run, &here->stretch);
+
+	count(&here->count.worked, clock_of_ns(here->stretch.cpu_ns));
+	count(&here->count.worked_at_full, clock_of_ns(ns));
 	atomic_fetch_sub(&c->kthreads, 1);
 }
 
@@ -117,6 +123,16 @@ static void bind_context(struct context *ctx)
 	bind_thread(pthread_self(), run->cpu_set, nr);
 }
 
+/* The GP kthread is mostly woken from a softirq, which in the kernel is over before it can run; nor does a timer's interrupt
+ * switch to any thread. So these wait for an idle CPU, or for the end of a slice: SCHED_BATCH, as one who wakes. */
+static void preempts_nobody(void)
+{
+	const struct sched_param lowest = { 0 };
+
+	if (sched_setscheduler(0, SCHED_BATCH, &lowest))
+		fail_environment("no thread of SCHED_BATCH is permitted here: %s", strerror(errno));
+}
+
 static void *thread_main(void *arg)
 {
 	struct context *ctx = arg;
@@ -125,9 +141,12 @@ static void *thread_main(void *arg)
 	here = ctx;
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	bind_context(ctx);
+	if (ctx->role == ROLE_GP || ctx->role == ROLE_TIMER)
+		preempts_nobody();
 	urcu_enter(ctx);
 	pthread_barrier_wait(&ctx->run->ready);
 	getrusage(RUSAGE_THREAD, &before);
+	preempted_from_now();
 	ctx->body(ctx);
 	getrusage(RUSAGE_THREAD, &after);
 	ctx->involuntary_switches = after.ru_nivcsw - before.ru_nivcsw;
@@ -182,22 +201,4 @@ void kick_all(struct policy_run *run)
 	}
 	for (u32 i = 0; i < run->nr_groups; i++)
 		waiter_kick(&run->groups[i].rcuog);
-}
-
-/* CPU time of every thread, at both ends of the measured span. */
-void contexts_cpu_time(struct policy_run *run, bool end)
-{
-	for (u32 i = 0; i < run->nr_contexts; i++) {
-		struct context *ctx = &run->contexts[i];
-		clockid_t id;
-		u64 ns;
-
-		if ((!ctx->started && ctx->role != ROLE_URCU) || pthread_getcpuclockid(ctx->thread, &id))
-			continue;
-		ns = monotonic_ns(id);
-		if (end)
-			ctx->cpu_ns = ns - ctx->cpu_ns_before;
-		else
-			ctx->cpu_ns_before = ns;
-	}
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -22,6 +25,8 @@ from workloads import PressureCourse, Replay
 
 MODES = [(rcu, allocator) for rcu in RCU for allocator in ALLOCATORS]
 TYPE_STABLE = "typesafe"
+SCHED_BATCH: Final = 3
+_HOG: Final = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
 
 
 def request(
@@ -214,6 +219,45 @@ def test_a_slow_cpus_calls_count_as_at_full_speed(program: Path) -> None:
     assert metrics["exit_latency_ns.max"] < plain["metrics"]["exit_latency_ns.max"]
     assert metrics["retained_bytes.mean"] > 0  # what goes by the tick is what it is
     assert one_pass(program, request("per_object", work_ns=took * 1e6))[1]["calls_slow"] == 0
+
+
+def test_cpu_time_is_a_threads_own(program: Path) -> None:
+    """Another process on the same CPUs makes a call of some 10 ms last longer, and cost no more CPU time."""
+    asked = request("per_object", replay=scenes.one_exit(60_000))
+    alone, _ = one_pass(program, asked)
+    hogs = [subprocess.Popen([sys.executable, "-c", _HOG, str(cpu)]) for cpu in asked.cpus]
+    try:
+        found = [one_pass(program, asked)[0] for _ in range(5)]
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    longer = [m for m in found if m["exit_latency_ns.mean"] > 1.3 * alone["exit_latency_ns.mean"]]
+    assert longer
+    # the least: beside it the CPU may be slow for a while
+    assert min(m["cpu_ns_per_object"] for m in longer) < 1.3 * alone["cpu_ns_per_object"]
+
+
+def test_what_a_softirq_wakes_does_not_run_before_it_is_over(program: Path) -> None:
+    """Nor does a timer's interrupt switch to a thread: these two never preempt by waking."""
+    with subprocess.Popen([program, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(request("per_object").packed())
+        process.stdin.close()
+        seen = 0
+        while process.poll() is None:
+            seen = max(seen, sum(policy == SCHED_BATCH for policy in scheduling(process.pid)))
+    assert process.returncode == 0
+    assert seen == 2  # the GP kthread and the timers' thread
+
+
+def scheduling(pid: int) -> list[int]:
+    """The policy of each thread: field 41 of /proc/PID/task/TID/stat (proc(5)), of which the second may have spaces."""
+    found = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            found.append(int(stat.read_text().rpartition(")")[2].split()[41 - 3]))
+    return found
 
 
 @pytest.mark.parametrize("name", ["jemalloc", "mimalloc"])
