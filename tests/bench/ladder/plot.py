@@ -29,7 +29,8 @@ def draw(title: str, runs: Sequence[Mapping[str, Course]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     end_s = min(course[-1][0] for run in runs for course in run.values())
     times = np.linspace(0, end_s, _STEPS)
-    for way, colour in COLOURS.items():
+    for way in runs[0]:
+        colour = COLOURS[way]
         shares = np.array([[at(run[way], float(time_s)) for time_s in times] for run in runs])
         low, middle, high = np.quantile(shares, (0.25, 0.5, 0.75), axis=0)
         axes.step(times, middle, where="post", color=colour, label=NAMES[way], linewidth=1.8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import sys
 from pathlib import Path
@@ -134,6 +135,22 @@ def test_untaught_is_who_measures_the_baseline_and_searches(lab: Lab, tmp_path: 
     assert {"baseline", SAMPLER} <= origins[UNTAUGHT] <= {"baseline", SAMPLER, REPEAT}
 
 
+def test_some_of_the_ways_are_raced_told_and_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--simulated", "--seeds", "1", "--ways", "ladder", "random", "-o", str(tmp_path)]
+    small = ["budget.native_time_s=40s", "budget.trials=40"]
+    settings = [word for setting in small for word in ("--set", setting)]
+    monkeypatch.setattr(sys, "argv", ["ladder", *given, *settings])
+    benchmark.main()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "random's end" in said
+    assert "nsga2" not in said
+    (run,) = json.loads((tmp_path / "courses.json").read_text())["runs"]
+    assert list(run) == ["ladder", "random"]
+    assert (tmp_path / "ladder.png").stat().st_size > 0
+
+
 def test_more_blocks_are_less_noise() -> None:
     assert benchmark.trial_spread(0.14, 8) == pytest.approx(benchmark.trial_spread(0.14, 2) / 2)
 
@@ -146,6 +163,7 @@ def test_more_blocks_are_less_noise() -> None:
         (["--set", "budget.native_time_s=soon"], "budget.native_time_s"),
         (["--seeds", "0"], "0: expected a number from 1"),
         (["--rounds", "two"], "two: expected a number from 1"),
+        (["--ways", "up"], "invalid choice: 'up'"),
     ],
 )
 def test_bad_input_ends_with_exit_code_2_and_what_was_wrong(
