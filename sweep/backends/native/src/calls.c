@@ -152,6 +152,7 @@ void call_go_on(struct policy_run *run, struct cpu *c, struct task_call *call)
 	ctx->longest_softirq = 0;
 	atomic_store_explicit(&c->busy, true, memory_order_relaxed);
 	s = stretch_begin();
+	ctx->last_stamp = s.begin;
 	if (!call->begin) {
 		call->begin = s.begin;
 		if (run->policy->call_begin)

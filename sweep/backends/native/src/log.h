@@ -50,21 +50,23 @@ static inline void log_event(struct context *ctx, u64 t, enum account from, enum
 }
 
 /*
- * Objects begin to wait for a grace period. What dispose() posts comes before the end of the measured span, and only its
- * sum matters: a call writes down nothing per object that a policy with fewer callbacks would not.
+ * Objects begin to wait for a grace period. What a call posts, in dispose() or when it ends, comes before the end of the
+ * measured span, and only its sum matters: so no policy writes anything down in a call that one with fewer callbacks
+ * would not, nor does it read the clock once more.
  */
 static inline void log_posted(struct context *ctx, s64 objects)
 {
-	const u64 now = stamp(ctx);
+	u64 now;
 
-	if (!objects)
-		return;
-	if (ctx->keeps_stamp) {
+	if (ctx->call) {
+		now = ctx->in_softirq ? stamp(ctx) : ctx->last_stamp;
 		ctx->posted += objects;
 		ctx->posted_at_sum += (s128)objects * (s64)now;
-	} else {
-		log_event(ctx, now, POSTPONED, WAITING, objects, 0);
+		return;
 	}
+	now = stamp(ctx);
+	if (objects)
+		log_event(ctx, now, POSTPONED, WAITING, objects, 0);
 }
 
 /* The lock waits that count are those of kernel locks and of the policy's. */

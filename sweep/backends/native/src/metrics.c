@@ -57,7 +57,7 @@ static void enter(const struct policy_run *run, struct accounts *a, u8 account, 
 	a->integral[account] += (s128)n * (s64)(run->end - t);
 }
 
-/* What a thread posted in dispose(): before the end of the span, which is not before that of the last call. */
+/* What a thread posted in calls: before the end of the span, which is not before that of the last call. */
 static void enter_posted(const struct policy_run *run, struct accounts *a, u8 account,
 			 const struct context *ctx, s64 sign)
 {

@@ -115,7 +115,7 @@ struct context {
 	u64 last_stamp;		/* its last reading of the clock */
 	bool keeps_stamp;	/* stamp() gives that one again */
 	u32 frees_to_stamp;	/* so many more frees take that one, too */
-	s64 posted;		/* objects that dispose() posted, and the sum of the times at which */
+	s64 posted;		/* objects that calls posted, and the sum of the times at which */
 	s128 posted_at_sum;
 	s64 jiffy;
 	u64 jiffy_start; /* the one asked for last */
